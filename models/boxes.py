@@ -1,0 +1,141 @@
+"""What both runtimes share: pictures in, boxes out. numpy and OpenCV only; pure."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import ModelCard
+from pipeline.domain.looks import Bystander, Detection, Looked, PixelBox
+from pipeline.domain.runs import DetectorIdentity
+
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float32]
+
+_PAD = 114
+_MOST_BOXES = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterbox:
+    """How a picture of one size goes into the network: scaled by `scale`, then padded."""
+
+    source_px: tuple[int, int]
+    input_px: tuple[int, int]
+    scale: float
+    left_px: int
+    top_px: int
+
+    @classmethod
+    def fit(cls, height_px: int, width_px: int, card: ModelCard) -> "Letterbox":
+        """Return the smallest input, in whole strides, that holds the scaled picture."""
+        scale = card.longest_side_px / max(height_px, width_px)
+        high, wide = round(height_px * scale), round(width_px * scale)
+        stride = card.stride_px
+        input_px = (-(-high // stride) * stride, -(-wide // stride) * stride)
+        return cls(
+            source_px=(height_px, width_px),
+            input_px=input_px,
+            scale=scale,
+            left_px=round((input_px[1] - wide) / 2 - 0.1),
+            top_px=round((input_px[0] - high) / 2 - 0.1),
+        )
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Return the H×W×3 uint8 BGR picture that the network is given."""
+        high, wide = (round(side * self.scale) for side in self.source_px)
+        if (high, wide) != self.source_px:
+            pixels = np.asarray(
+                cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_LINEAR), np.uint8
+            )
+        framed = np.full((*self.input_px, 3), _PAD, np.uint8)
+        framed[self.top_px : self.top_px + high, self.left_px : self.left_px + wide] = pixels
+        return framed
+
+    def back(self, boxes: Array) -> Array:
+        """Return N×4 boxes [left, top, right, bottom] in source pixels, within the picture."""
+        back = (boxes - np.array([self.left_px, self.top_px] * 2, np.float32)) / self.scale
+        high, wide = self.source_px
+        limited: Array = np.clip(back, 0, np.array([wide, high, wide, high])).astype(np.float32)
+        return limited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawBoxes:
+    """Boxes in source pixels with class and confidence, the surest first."""
+
+    boxes: Array
+    classes: NDArray[np.int64]
+    confidences: Array
+
+
+def boxes_from_output(
+    output: Array, letterbox: Letterbox, *, floor: float, nms_iou: float
+) -> RawBoxes:
+    """Turn the network's raw output into boxes.
+
+    Args:
+        output: (4 + classes)×N: centre x, centre y, width, height in input pixels, then scores.
+        letterbox: How the picture went in.
+        floor: The least confidence that is kept.
+        nms_iou: Boxes of one class that overlap more than this are one.
+    """
+    scores = output[4:]
+    classes = scores.argmax(axis=0)
+    confidences = scores.max(axis=0)
+    keep = np.flatnonzero(confidences >= floor)
+    centre, size = output[:2, keep], output[2:4, keep]
+    corners = np.concatenate((centre - size / 2, size)).T.astype(np.float64)
+    chosen = cv2.dnn.NMSBoxesBatched(
+        corners.tolist(), confidences[keep].tolist(), classes[keep].tolist(), floor, nms_iou
+    )
+    order = keep[np.asarray(chosen, np.int64).reshape(-1)][:_MOST_BOXES]
+    halves = output[2:4, order] / 2
+    found = np.concatenate((output[:2, order] - halves, output[:2, order] + halves)).T
+    return RawBoxes(
+        boxes=letterbox.back(found.astype(np.float32)),
+        classes=classes[order].astype(np.int64),
+        confidences=confidences[order].astype(np.float32),
+    )
+
+
+def looked_from_boxes(raw: RawBoxes, card: ModelCard, *, floor: float | None) -> Looked:
+    """Return the look: boxes below their operating threshold (or the floor) are left out."""
+    defects, bystanders = [], []
+    for (left, top, right, bottom), label, confidence in zip(
+        raw.boxes.tolist(), raw.classes.tolist(), raw.confidences.tolist(), strict=True
+    ):
+        if right - left < 1 or bottom - top < 1:
+            continue
+        box = PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
+        kind = card.defect_kinds.get(label)
+        if kind is not None and confidence >= (card.thresholds[kind] if floor is None else floor):
+            defects.append(Detection(kind=kind, box=box, confidence=min(confidence, 1.0)))
+        bystander = card.bystander_kinds.get(label)
+        least = card.bystander_threshold if floor is None else floor
+        if bystander is not None and confidence >= least:
+            bystanders.append(Bystander(kind=bystander, box=box, confidence=min(confidence, 1.0)))
+    return Looked(defects=tuple(defects), bystanders=tuple(bystanders))
+
+
+def lowest_threshold(card: ModelCard, floor: float | None) -> float:
+    """Return the confidence below which no box is of use to anybody."""
+    if floor is not None:
+        return floor
+    return min(*card.thresholds.values(), card.bystander_threshold)
+
+
+def identity_of(
+    card: ModelCard, *, weights_sha256: str, runtime: str, precision: str
+) -> DetectorIdentity:
+    """Return what makes this detector's findings repeatable."""
+    return DetectorIdentity(
+        model_id=card.name,
+        weights_sha256=weights_sha256,
+        runtime=runtime,
+        precision=precision,
+        longest_side_px=card.longest_side_px,
+        thresholds=tuple(sorted(card.thresholds.items())),
+        bystander_threshold=card.bystander_threshold,
+    )

@@ -1,0 +1,150 @@
+"""The detector for CPUs and the edge: OpenVINO, batched and asynchronous, no torch.
+
+One model of dynamic shape is committed; it is reshaped at load to the shape of the footage
+(640×384 for 16:9), since a fixed shape runs faster and wastes nothing on padding.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import openvino
+
+from models.boxes import (
+    Letterbox,
+    boxes_from_output,
+    identity_of,
+    looked_from_boxes,
+    lowest_threshold,
+)
+from models.card import ModelCard
+from pipeline.domain.errors import InputError
+from pipeline.domain.footage import Frame
+from pipeline.domain.looks import Look, LookAt, NotLooked, NotLookedReason
+from pipeline.domain.runs import DetectorIdentity
+
+_BATCH = 2
+_REQUESTS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Frames of one shape on their way through the network."""
+
+    frames: tuple[Frame, ...]
+    letterbox: Letterbox
+    request: openvino.InferRequest
+
+
+class OpenVinoDetector:
+    """Looks at frames with OpenVINO."""
+
+    def __init__(self, card: ModelCard, *, device: str = "cpu", floor: float | None = None) -> None:
+        """Check the model against its card and read it; compiling waits for the first frame.
+
+        Raises:
+            InputError: The files are missing or not the card's, or there is no such device.
+        """
+        card.verify(".xml", ".bin")
+        self._card = card
+        self._floor = floor
+        self._core = openvino.Core()
+        self._device = device.upper()
+        if not any(known.startswith(self._device) for known in self._core.available_devices):
+            raise InputError(
+                f"OpenVINO finds no device {device!r} here; it finds: "
+                f"{', '.join(self._core.available_devices).lower()}"
+            )
+        self._compiled: dict[tuple[int, int, int], openvino.CompiledModel] = {}
+        version = openvino.get_version().split("-")[0]
+        self._identity = identity_of(
+            card,
+            weights_sha256=card.sha256_of(card.openvino_model.with_suffix(".bin")),
+            runtime=f"openvino {version} {device.lower()}",
+            precision="f32",
+        )
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """What makes this detector's findings repeatable."""
+        return self._identity
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[LookAt]:
+        """Yield one look a frame, in order; at most a few batches are read ahead."""
+        flying: deque[_Batch] = deque()
+        for batch in _same_shape(frames, _BATCH):
+            flying.append(self._start(batch))
+            while len(flying) > _REQUESTS:
+                yield from self._finish(flying.popleft())
+        while flying:
+            yield from self._finish(flying.popleft())
+
+    def _start(self, frames: tuple[Frame, ...]) -> _Batch:
+        height, width = frames[0].pixels.shape[:2]
+        letterbox = Letterbox.fit(height, width, self._card)
+        tensor = np.stack([letterbox.apply(frame.pixels) for frame in frames])
+        request = self._model(len(frames), letterbox).create_infer_request()
+        request.start_async({0: openvino.Tensor(tensor)}, share_inputs=False)
+        return _Batch(frames, letterbox, request)
+
+    def _finish(self, batch: _Batch) -> Iterator[LookAt]:
+        try:
+            batch.request.wait()
+            output = np.array(batch.request.get_output_tensor(0).data, np.float32)
+        except RuntimeError as error:
+            for frame in batch.frames:
+                yield frame.ref, _failed(error)
+            return
+        for frame, raw in zip(batch.frames, output, strict=True):
+            yield frame.ref, self._judge(raw, batch.letterbox)
+
+    def _judge(self, raw: np.ndarray, letterbox: Letterbox) -> Look:  # type: ignore[type-arg]
+        if not np.isfinite(raw).all():
+            return NotLooked(
+                reason=NotLookedReason.DETECTOR_FAILED, detail="the network's output is not finite"
+            )
+        boxes = boxes_from_output(
+            raw,
+            letterbox,
+            floor=lowest_threshold(self._card, self._floor),
+            nms_iou=self._card.nms_iou,
+        )
+        return looked_from_boxes(boxes, self._card, floor=self._floor)
+
+    def _model(self, count: int, letterbox: Letterbox) -> openvino.CompiledModel:
+        """Compile the model for this shape, with colours and scale turned round inside it."""
+        key = (count, *letterbox.input_px)
+        if key not in self._compiled:
+            model = self._core.read_model(self._card.openvino_model)
+            model.reshape([count, 3, *letterbox.input_px])
+            steps = openvino.preprocess.PrePostProcessor(model)
+            steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(
+                openvino.Layout("NHWC")
+            ).set_color_format(openvino.preprocess.ColorFormat.BGR)
+            steps.input().preprocess().convert_element_type(openvino.Type.f32).convert_color(
+                openvino.preprocess.ColorFormat.RGB
+            ).scale(255.0)
+            steps.input().model().set_layout(openvino.Layout("NCHW"))
+            self._compiled[key] = self._core.compile_model(
+                steps.build(),
+                self._device,
+                {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
+            )
+        return self._compiled[key]
+
+
+def _failed(error: RuntimeError) -> NotLooked:
+    return NotLooked(reason=NotLookedReason.DETECTOR_FAILED, detail=str(error).splitlines()[0])
+
+
+def _same_shape(frames: Iterable[Frame], most: int) -> Iterator[tuple[Frame, ...]]:
+    """Yield batches of consecutive frames of one shape."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if batch and (len(batch) == most or batch[0].pixels.shape != frame.pixels.shape):
+            yield tuple(batch)
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield tuple(batch)

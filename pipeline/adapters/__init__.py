@@ -1,0 +1,1 @@
+"""Proper names: the only code that touches the world. None knows a stage."""

@@ -1,0 +1,260 @@
+"""Footage through PyAV: one pass, presentation times, no more in memory than a group of pictures.
+
+Only wanted frames become pixels. Groups of pictures in which no frame is wanted (the vehicle
+stands still) are not even decoded.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from pipeline.domain.errors import InputError
+from pipeline.domain.footage import Clip, Frame, FrameRef
+from pipeline.domain.ids import ClipSha256
+
+_EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
+_MOST_PACKETS = 600
+_CHUNK_BYTES = 1 << 20
+_CUT_TOLERANCE_S = 1.0
+
+
+class PyAvFootage:
+    """Opens clips from files."""
+
+    @contextmanager
+    def open(self, location: str) -> Iterator["PyAvReader"]:
+        """Open a clip.
+
+        Raises:
+            InputError: The file is missing, empty, no video, or has no index.
+        """
+        path = Path(location)
+        if not path.is_file():
+            raise InputError(f"{path.name}: there is no such file")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path.name}: the file is empty; copy it from the card again")
+        try:
+            container = av.open(location)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{path.name}: this is not footage that can be read (its index is missing or it is "
+                "no video); if the recording was cut off, copy it again or have the camera repair it"
+            ) from error
+        with container:
+            if not container.streams.video:
+                raise InputError(f"{path.name}: the file has no pictures, only sound or data")
+            yield PyAvReader(container, path)
+
+
+def sha256_of_file(path: Path) -> ClipSha256:
+    """Return the SHA-256 of a file's bytes, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return ClipSha256(digest.hexdigest())
+
+
+class PyAvReader:
+    """One clip, open for reading once, in order."""
+
+    def __init__(self, container: InputContainer, path: Path) -> None:
+        """Read the index; decode one frame to learn the first time and the rotation."""
+        self._container = container
+        self._stream: VideoStream = container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._codec: VideoCodecContext = self._stream.codec_context
+        self._name = path.name
+        self._decoded = 0
+        self._damaged = 0
+        self._cut_at: int | None = None
+        self._clip = self._read_index(path)
+
+    @property
+    def clip(self) -> Clip:
+        """What the clip's index says."""
+        return self._clip
+
+    @property
+    def decoded(self) -> int:
+        """How many frames were decoded so far."""
+        return self._decoded
+
+    @property
+    def damaged(self) -> int:
+        """How many packets or frames could not be decoded so far."""
+        return self._damaged
+
+    @property
+    def cut_at_pts(self) -> int | None:
+        """Where the footage ended before its index said; None while it did not."""
+        return self._cut_at
+
+    def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
+        """Yield, for each wanted time, the first frame at or after it, each frame once."""
+        wanted = iter(wanted_pts)
+        target = next(wanted, None)
+        if target is None:
+            return
+        self._container.seek(target, stream=self._stream, backward=True)
+        last = self._clip.first_pts
+        for frame in self._decode_wanted(lambda: target):
+            pts = frame.pts
+            if pts is None:
+                continue
+            last = pts
+            if target is not None and pts >= target:
+                yield self._as_frame(frame, pts)
+                while target is not None and target <= pts:
+                    target = next(wanted, None)
+            if target is None:
+                return
+        self._note_cut(last)
+
+    def _decode_wanted(self, target: Callable[[], int | None]) -> Iterator[VideoFrame]:
+        """Decode groups of pictures, leaving out those that end before the next wanted time."""
+        idle = False
+        for packets, next_key_pts in self._groups():
+            wanted = target()
+            if wanted is None:
+                return
+            if next_key_pts is not None and wanted >= next_key_pts + self._lag:
+                if not idle:
+                    yield from self._drain()
+                idle = True
+                continue
+            idle = False
+            for packet in packets:
+                yield from self._decode(packet)
+        yield from self._drain()
+
+    @property
+    def _lag(self) -> int:
+        """Reordering room, in ticks: frames that are shown before the next key frame come late."""
+        return math.ceil(0.5 / self._clip.time_base)
+
+    def _groups(self) -> Iterator[tuple[list[Packet], int | None]]:
+        """Yield packets from one key frame to the next, with the next one's time."""
+        group: list[Packet] = []
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size == 0:
+                    continue
+                if group and (packet.is_keyframe or len(group) >= _MOST_PACKETS):
+                    yield group, packet.pts if packet.is_keyframe else None
+                    group = []
+                group.append(packet)
+        except av.error.FFmpegError:
+            self._damaged += 1
+        if group:
+            yield group, None
+
+    def _decode(self, packet: Packet) -> Iterator[VideoFrame]:
+        try:
+            frames = self._codec.decode(packet)
+        except av.error.FFmpegError:
+            self._damaged += 1
+            return
+        for frame in frames:
+            self._decoded += 1
+            if frame.is_corrupt:
+                self._damaged += 1
+            else:
+                yield frame
+
+    def _drain(self) -> Iterator[VideoFrame]:
+        try:
+            frames = self._codec.decode(None)
+        except av.error.FFmpegError:
+            frames = []
+        self._decoded += len(frames)
+        yield from (frame for frame in frames if not frame.is_corrupt)
+        self._codec.flush_buffers()
+
+    def _note_cut(self, last_pts: int) -> None:
+        lacking = self._clip.duration_s - self._clip.seconds_at(last_pts)
+        if lacking > _CUT_TOLERANCE_S + self._frame_s:
+            self._cut_at = last_pts
+
+    @property
+    def _frame_s(self) -> float:
+        rate = self._stream.average_rate
+        return float(1 / rate) if rate else 0.0
+
+    def _as_frame(self, frame: VideoFrame, pts: int) -> Frame:
+        pixels = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        turns = round(frame.rotation / 90) % 4
+        if turns:
+            pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+        started_at = self._clip.started_at or _EARLIEST
+        return Frame(
+            ref=FrameRef(clip_sha256=self._clip.sha256, pts=pts),
+            taken_at=started_at + timedelta(seconds=self._clip.seconds_at(pts)),
+            pixels=pixels,
+        )
+
+    def _read_index(self, path: Path) -> Clip:
+        stream = self._stream
+        first = self._first_frame()
+        time_base = stream.time_base or Fraction(1, 90_000)
+        turned = round(first.rotation / 90) % 2 == 1
+        width, height = (first.height, first.width) if turned else (first.width, first.height)
+        first_pts = first.pts if first.pts is not None else 0
+        return Clip(
+            sha256=sha256_of_file(path),
+            width_px=width,
+            height_px=height,
+            time_base=time_base,
+            first_pts=first_pts,
+            duration_s=self._duration_s(time_base),
+            started_at=_creation_time(self._container, stream),
+        )
+
+    def _duration_s(self, time_base: Fraction) -> float:
+        if self._stream.duration is not None:
+            return float(self._stream.duration * time_base)
+        if self._container.duration is not None:
+            return self._container.duration / av.time_base
+        return 0.0
+
+    def _first_frame(self) -> VideoFrame:
+        for packets, _ in self._groups():
+            for packet in packets:
+                for frame in self._decode(packet):
+                    self._start_again()
+                    return frame
+        for frame in self._drain():
+            self._start_again()
+            return frame
+        raise InputError(
+            f"{self._name}: no picture in it can be decoded; copy the file from the card again"
+        )
+
+    def _start_again(self) -> None:
+        self._codec.flush_buffers()
+        self._decoded = self._damaged = 0
+
+
+def _creation_time(container: InputContainer, stream: VideoStream) -> datetime | None:
+    text = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
+    if not text:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if instant.tzinfo is None:
+        return None
+    return instant.astimezone(UTC) if instant >= _EARLIEST else None

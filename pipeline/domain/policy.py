@@ -1,0 +1,134 @@
+"""A council's rules as data: risk matrix, response times, investigatory levels. Pure."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from pipeline.domain.checks import require, require_positive
+from pipeline.domain.looks import DefectKind
+from pipeline.domain.roads import Hierarchy
+
+
+class ResponseCalendar(StrEnum):
+    """How a response time is counted."""
+
+    ELAPSED = "elapsed"
+    WORKING_DAYS = "working_days"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One response category: the risk scores it covers, and how soon it asks for a response.
+
+    Attributes:
+        respond_within_h: In hours of the calendar; None where no response time applies.
+    """
+
+    category: str
+    min_score: int
+    max_score: int
+    respond_within_h: float | None
+    calendar: ResponseCalendar
+    words: str
+
+    def __post_init__(self) -> None:
+        """Refuse an inside-out band."""
+        require(1 <= self.min_score <= self.max_score, f"band {self.category} is inside out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvestigatoryLevel:
+    """The size from which a kind of defect is to be looked into.
+
+    Attributes:
+        hierarchy: The class of road it applies to; None for every other one.
+        width_m: Least width across travel that meets the test.
+        depth_mm: Least depth; the camera cannot measure it, so the page asks for it.
+    """
+
+    kind: DefectKind
+    hierarchy: Hierarchy | None
+    width_m: float
+    depth_mm: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeStep:
+    """From this width on, this impact is proposed for a kind of defect."""
+
+    kind: DefectKind
+    from_width_m: float
+    impact: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikelihoodRule:
+    """The proposed likelihood of harm: a start, and what raises or lowers it.
+
+    Attributes:
+        unknown_road: Where the road's class is not known.
+        by_hierarchy: Where it is.
+        wheel_path: Added when the defect lies in a wheel path.
+        nearside_edge: Added when it lies near the kerb, where people cycle.
+        out_of_path: Added (it is negative) when it lies in neither.
+        wheel_path_from_m: The wheel paths' nearest distance from the vehicle's middle.
+        wheel_path_to_m: Their farthest.
+        nearside_from_m: From so far left of the vehicle's middle on it is the edge.
+    """
+
+    unknown_road: int
+    by_hierarchy: tuple[tuple[Hierarchy, int], ...]
+    wheel_path: int
+    nearside_edge: int
+    out_of_path: int
+    wheel_path_from_m: float
+    wheel_path_to_m: float
+    nearside_from_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRule:
+    """When a candidate is certain enough for an engineer's time.
+
+    Attributes:
+        min_sightings: Seen in so many frames …
+        sure_confidence: … or once with at least this confidence.
+    """
+
+    min_sightings: int
+    sure_confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouncilPolicy:
+    """One version of one council's rules, pinned on every queue entry and decision.
+
+    Attributes:
+        sha256: Of the file's bytes.
+        source: The page or minute it was taken from.
+        matrix_size: 5 for a 5×5 matrix, 4 for 4×4.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    valid_from: date
+    source: str
+    matrix_size: int
+    bands: tuple[Band, ...]
+    impact_steps: tuple[SizeStep, ...]
+    likelihood: LikelihoodRule
+    investigatory_levels: tuple[InvestigatoryLevel, ...]
+    queue: QueueRule
+
+    def __post_init__(self) -> None:
+        """Refuse a matrix with a score that no band, or more than one, answers for."""
+        require_positive(matrix_size=self.matrix_size)
+        size = range(1, self.matrix_size + 1)
+        for score in sorted({impact * likelihood for impact in size for likelihood in size}):
+            hits = [b.category for b in self.bands if b.min_score <= score <= b.max_score]
+            require(len(hits) == 1, f"risk score {score} falls into {len(hits)} bands: {hits}")
+
+    def band_of(self, score: int) -> Band:
+        """Return the band that answers for a risk score."""
+        return next(b for b in self.bands if b.min_score <= score <= b.max_score)

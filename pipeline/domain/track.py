@@ -1,0 +1,91 @@
+"""Where the vehicle was: fixes, the track they make, and the pose at an instant. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.domain.checks import require, require_aware, require_positive
+from pipeline.domain.places import GridRef, GroundError, LonLat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFix:
+    """One position as the receiver reported it; sigma_m is None where it did not say."""
+
+    taken_at: datetime
+    place: LonLat
+    sigma_m: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a naive time."""
+        require_aware(taken_at=self.taken_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """One position on the grid: 95 % of truths lie within 2·sigma_m of it."""
+
+    taken_at: datetime
+    at: GridRef
+    sigma_m: float
+
+    def __post_init__(self) -> None:
+        """Refuse a naive time or a perfect fix."""
+        require_aware(taken_at=self.taken_at)
+        require_positive(sigma_m=self.sigma_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Where a vehicle is known to have been: fixes in strict order of time."""
+
+    fixes: tuple[Fix, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse fewer than two fixes, or fixes out of order."""
+        require(len(self.fixes) >= 2, "a track needs at least two fixes")  # noqa: PLR2004
+        pairs = zip(self.fixes, self.fixes[1:], strict=False)
+        require(
+            all(a.taken_at < b.taken_at for a, b in pairs), "fixes must be in strict order of time"
+        )
+
+    @property
+    def started_at(self) -> datetime:
+        """The first fix's instant."""
+        return self.fixes[0].taken_at
+
+    @property
+    def ended_at(self) -> datetime:
+        """The last fix's instant."""
+        return self.fixes[-1].taken_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """Where the camera stood and which way the vehicle pointed at an instant.
+
+    Attributes:
+        taken_at: True time (UTC), the clock offset already applied.
+        at: The ground point under the camera.
+        heading_deg: Clockwise from grid north, 0…360; of the vehicle, also when it reverses.
+        speed_mps: Over the ground, never negative.
+        chainage_m: Distance travelled since the track began, standing still not counted.
+        error: Of `at`, from the fixes.
+        heading_sigma_deg: Half the width that holds 95 % of true headings.
+    """
+
+    taken_at: datetime
+    at: GridRef
+    heading_deg: float
+    speed_mps: float
+    chainage_m: float
+    error: GroundError
+    heading_sigma_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockOffset:
+    """What is added to the camera's clock to give UTC, with how it was learnt."""
+
+    offset_s: float
+    sigma_s: float
+    how: str

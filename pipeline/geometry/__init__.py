@@ -1,0 +1,1 @@
+"""Camera, ground and tracks as mathematics: pure; numpy, scipy and shapely only."""

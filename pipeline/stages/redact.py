@@ -1,0 +1,293 @@
+"""Redact: the only way in which a picture of the footage comes to be kept. Pure.
+
+People and vehicles are painted over, solid, before any derived picture is encoded for keeping.
+A close view shows road and nothing above it; a wide view shows the place. At most three
+candidates of a place wait, encoded, in memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.evidence import Still, StillKind
+from pipeline.domain.footage import Frame, FrameRef
+from pipeline.domain.ids import ObservationId
+from pipeline.domain.looks import Bystander, PixelBox
+from pipeline.domain.observations import Observation
+from pipeline.geometry.ground import row_at_range
+
+Pixels = NDArray[np.uint8]
+
+_GREY = (128, 128, 128)
+_MARK = (0, 200, 255)
+_WAITING_QUALITY = 92
+_KEPT_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactSettings:
+    """How pictures are cut and what is painted over.
+
+    Attributes:
+        candidates: At most so many sightings of a place wait for the best to be chosen.
+        same_place_m: Sightings nearer than this belong to one place, for choosing pictures.
+        passed_m: A place is closed when the vehicle is this far past it.
+        road_to_m: A close view shows no road farther ahead than this, and nothing above it.
+        margin_share: A close view reaches this share of the box's longer side beyond it …
+        margin_px: … and at least so many pixels.
+        bystander_margin_share: What is painted over reaches this far beyond its box.
+        wide_px: The wide view is scaled down to this width.
+    """
+
+    candidates: int = 3
+    same_place_m: float = 1.0
+    passed_m: float = 5.0
+    road_to_m: float = 40.0
+    margin_share: float = 0.8
+    margin_px: int = 60
+    bystander_margin_share: float = 0.12
+    wide_px: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One sighting that may become a place's picture: encoded, not yet redacted, never written."""
+
+    observation: Observation
+    bystanders: tuple[Bystander, ...]
+    merit: float
+    jpeg: bytes
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place on the road whose best pictures are still being chosen."""
+
+    east_m: float
+    north_m: float
+    chainage_m: float
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CandidateKeeper:
+    """Holds the best few sightings of each place until the vehicle has passed it."""
+
+    settings: RedactSettings
+    _open: list[_Place] = field(default_factory=list)
+
+    def offer(
+        self,
+        observation: Observation,
+        frame: Frame,
+        bystanders: tuple[Bystander, ...],
+        *,
+        sharpness: float,
+    ) -> None:
+        """Consider a sighting; its frame is encoded only if it is among the best of its place."""
+        merit = _merit(observation, bystanders, sharpness)
+        place = self._place_of(observation)
+        waiting = place.candidates
+        if len(waiting) >= self.settings.candidates:
+            worst = min(waiting, key=lambda candidate: candidate.merit)
+            if merit <= worst.merit:
+                return
+            waiting.remove(worst)
+        waiting.append(
+            Candidate(
+                observation=observation,
+                bystanders=bystanders,
+                merit=merit,
+                jpeg=encode_jpeg(frame.pixels, _WAITING_QUALITY),
+            )
+        )
+
+    def passed(self, chainage_m: float) -> list[tuple[Candidate, ...]]:
+        """Close and return the places that now lie behind, each with its candidates, best first."""
+        behind = [
+            place
+            for place in self._open
+            if place.chainage_m + self.settings.passed_m < chainage_m
+        ]
+        self._open = [place for place in self._open if place not in behind]
+        return [_ranked(place) for place in behind]
+
+    def close(self) -> list[tuple[Candidate, ...]]:
+        """Close and return every place that is left."""
+        left, self._open = self._open, []
+        return [_ranked(place) for place in left]
+
+    def _place_of(self, observation: Observation) -> _Place:
+        at = observation.at
+        for place in self._open:
+            apart = np.hypot(place.east_m - at.easting_m, place.north_m - at.northing_m)
+            if apart <= self.settings.same_place_m:
+                return place
+        place = _Place(
+            east_m=at.easting_m, north_m=at.northing_m, chainage_m=observation.chainage_m
+        )
+        self._open.append(place)
+        return place
+
+
+def redacted_stills(
+    candidates: Sequence[Candidate], rig: CameraRig, *, settings: RedactSettings
+) -> tuple[Still, ...]:
+    """Return the pictures of one closed place: close views of its sightings, and one wide view.
+
+    The wide view is made from the farthest waiting sighting, where the surroundings show best.
+    """
+    stills = [_close_view(candidate, rig, settings) for candidate in candidates]
+    farthest = max(candidates, key=lambda candidate: candidate.observation.range_m)
+    return (*(s for s in stills if s is not None), _wide_view(farthest, settings))
+
+
+def road_view(
+    frame: Frame,
+    bystanders: Sequence[Bystander],
+    rig: CameraRig,
+    *,
+    chainage_m: float,
+    settings: RedactSettings,
+) -> Still:
+    """Return a redacted view of road on which nothing was reported, to find what was missed."""
+    top = _road_top(rig, settings)
+    picture = paint_over(frame.pixels, bystanders, settings)[top:]
+    return _still(
+        StillKind.ROAD_VIEW, frame.ref, None, frame.taken_at, chainage_m, len(bystanders), picture
+    )
+
+
+def paint_over(
+    pixels: Pixels, bystanders: Sequence[Bystander], settings: RedactSettings
+) -> Pixels:
+    """Return a copy in which every bystander's box, and a margin, is solid grey."""
+    clean = pixels.copy()
+    height, width = clean.shape[:2]
+    for bystander in bystanders:
+        box = bystander.box
+        pad = settings.bystander_margin_share * max(box.width_px, box.height_px) + 2
+        left, top = max(0, int(box.left_px - pad)), max(0, int(box.top_px - pad))
+        right = min(width, int(np.ceil(box.right_px + pad)))
+        bottom = min(height, int(np.ceil(box.bottom_px + pad)))
+        clean[top:bottom, left:right] = _GREY
+    return clean
+
+
+def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
+    """Return a JPEG without metadata."""
+    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of shape {pixels.shape} could not be encoded")
+    return encoded.tobytes()
+
+
+def _merit(
+    observation: Observation, bystanders: Sequence[Bystander], sharpness: float
+) -> float:
+    """Return how good a picture is: near, sure and sharp; one with a bystander over it is last."""
+    hidden = any(bystander.box.iou(observation.box) > 0 for bystander in bystanders)
+    crisp = sharpness / (sharpness + 100.0)
+    return (0.0 if hidden else 1.0) + observation.confidence * crisp / (2 + observation.range_m)
+
+
+def _ranked(place: _Place) -> tuple[Candidate, ...]:
+    return tuple(sorted(place.candidates, key=lambda candidate: -candidate.merit))
+
+
+def _decode(jpeg: bytes) -> Pixels:
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError("a waiting candidate could not be decoded")
+    return np.asarray(pixels, np.uint8)
+
+
+def _road_top(rig: CameraRig, settings: RedactSettings) -> int:
+    """Return the picture row above which there is no road that belongs in a close view."""
+    row = row_at_range(rig, settings.road_to_m)
+    return int(np.clip(np.ceil(row), 0, rig.height_px - 1)) if np.isfinite(row) else 0
+
+
+def _close_view(
+    candidate: Candidate, rig: CameraRig, settings: RedactSettings
+) -> Still | None:
+    pixels = _decode(candidate.jpeg)
+    height, width = pixels.shape[:2]
+    box = candidate.observation.box
+    pad = max(settings.margin_px, settings.margin_share * max(box.width_px, box.height_px))
+    top = max(int(box.top_px - pad), _road_top(rig, settings))
+    left, right = max(0, int(box.left_px - pad)), min(width, int(box.right_px + pad))
+    bottom = min(height, int(box.bottom_px + pad))
+    if top >= bottom or left >= right:
+        return None
+    clean = paint_over(pixels, candidate.bystanders, settings)
+    shown = [b for b in candidate.bystanders if _overlaps(b.box, left, top, right, bottom)]
+    framed = _with_box_beside(clean[top:bottom, left:right], box, left=left, top=top)
+    o = candidate.observation
+    return _still(
+        StillKind.EVIDENCE_STILL, o.frame, o.observation_id, o.seen_at, o.chainage_m,
+        len(shown), framed,
+    )
+
+
+def _overlaps(box: PixelBox, left: int, top: int, right: int, bottom: int) -> bool:
+    return (
+        box.left_px < right and box.right_px > left and box.top_px < bottom and box.bottom_px > top
+    )
+
+
+def _with_box_beside(crop: Pixels, box: PixelBox, *, left: int, top: int) -> Pixels:
+    """Return the crop in a border that carries the box's extent: nothing is drawn on the road."""
+    edge = 14
+    framed = cv2.copyMakeBorder(crop, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(30,) * 3)
+    x0, x1 = (round(x - left) + edge for x in (box.left_px, box.right_px))
+    y0, y1 = (round(y - top) + edge for y in (box.top_px, box.bottom_px))
+    height, width = framed.shape[:2]
+    for line in (4, height - 10):
+        cv2.rectangle(framed, (x0, line), (x1, line + 5), _MARK, -1)
+    for line in (4, width - 10):
+        cv2.rectangle(framed, (line, y0), (line + 5, y1), _MARK, -1)
+    return np.asarray(framed, np.uint8)
+
+
+def _wide_view(candidate: Candidate, settings: RedactSettings) -> Still:
+    pixels = paint_over(_decode(candidate.jpeg), candidate.bystanders, settings)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, settings.wide_px / width)
+    if scale < 1:
+        pixels = np.asarray(
+            cv2.resize(pixels, (settings.wide_px, round(height * scale)), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
+    o = candidate.observation
+    return _still(
+        StillKind.PLACE_VIEW, o.frame, o.observation_id, o.seen_at, o.chainage_m,
+        len(candidate.bystanders), pixels,
+    )
+
+
+def _still(  # noqa: PLR0913 - one picture's facts, named where they are made
+    kind: StillKind,
+    ref: FrameRef,
+    observation_id: ObservationId | None,
+    taken_at: datetime,
+    chainage_m: float,
+    bystanders: int,
+    pixels: Pixels,
+) -> Still:
+    return Still(
+        kind=kind,
+        frame=ref,
+        observation_id=observation_id,
+        taken_at=taken_at,
+        chainage_m=chainage_m,
+        width_px=pixels.shape[1],
+        height_px=pixels.shape[0],
+        bystanders=bystanders,
+        jpeg=encode_jpeg(pixels, _KEPT_QUALITY),
+    )
