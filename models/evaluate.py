@@ -64,9 +64,7 @@ def average_precision(
     if not wanted:
         return KindFigures(kind=kind, labels=0, ap50=None, best_f1=0.0, best_threshold=1.0)
     if not len(hits):
-        return KindFigures(
-            kind=kind, labels=len(wanted), ap50=0.0, best_f1=0.0, best_threshold=1.0
-        )
+        return KindFigures(kind=kind, labels=len(wanted), ap50=0.0, best_f1=0.0, best_threshold=1.0)
     right = np.cumsum(hits)
     recall, precision = right / len(wanted), right / np.arange(1, len(hits) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

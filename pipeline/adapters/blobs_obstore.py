@@ -31,7 +31,9 @@ class ObstoreBlobs:
             Path(location).mkdir(parents=True, exist_ok=True)
             return cls(LocalStore(prefix=location))
         except (OSError, BaseError, ValueError) as error:
-            raise OutageError(f"the picture store {location!r} cannot be opened: {error}") from error
+            raise OutageError(
+                f"the picture store {location!r} cannot be opened: {error}"
+            ) from error
 
     def put(self, organisation: OrganisationId, kind: str, content: bytes) -> str:
         """Store once and return the key; storing the same again changes nothing.

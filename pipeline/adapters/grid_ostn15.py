@@ -83,9 +83,7 @@ class Ostn15Grid:
         )
         if self._epoch_year is not None:
             lon, lat = _plate_motion(lon, lat, self._epoch_year, sign=-1)
-        return [
-            LonLat(lon_deg=float(x), lat_deg=float(y)) for x, y in zip(lon, lat, strict=True)
-        ]
+        return [LonLat(lon_deg=float(x), lat_deg=float(y)) for x, y in zip(lon, lat, strict=True)]
 
 
 @lru_cache(maxsize=1)

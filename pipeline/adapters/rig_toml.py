@@ -86,12 +86,14 @@ def default_rig(clip: Clip) -> CameraRig:
     return _rig({"width_px": clip.width_px, "height_px": clip.height_px})
 
 
-def require_size(rig: CameraRig, clip: Clip) -> CameraRig:
-    """Return the rig if it is for pictures of the clip's size.
+def rig_for(rig: CameraRig | None, clip: Clip) -> CameraRig:
+    """Return the rig for a clip: the given one if it fits, or the stated default.
 
     Raises:
-        InputError: It is not.
+        InputError: The given rig is for pictures of another size.
     """
+    if rig is None:
+        return default_rig(clip)
     if (rig.width_px, rig.height_px) != (clip.width_px, clip.height_px):
         raise InputError(
             f"the rig file is for pictures of {rig.width_px}×{rig.height_px}, but the footage is "

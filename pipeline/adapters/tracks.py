@@ -30,4 +30,6 @@ def read_track(path: Path) -> tuple[RawFix, ...]:
         return parse_gpx(content, name=path.name)
     if b"$G" in content[:65536]:
         return parse_nmea(content, name=path.name)
-    raise InputError(f"{path.name}: neither a GPX nor an NMEA track; other formats are not read yet")
+    raise InputError(
+        f"{path.name}: neither a GPX nor an NMEA track; other formats are not read yet"
+    )

@@ -26,7 +26,9 @@ def parse_gpx(content: bytes, *, name: str) -> tuple[RawFix, ...]:
         gpx = gpxpy.parse(content.decode("utf-8-sig"))
     except (GPXException, UnicodeDecodeError, ValueError) as error:
         raise InputError(f"{name}: this is not a GPX track that can be read") from error
-    points = [point for track in gpx.tracks for segment in track.segments for point in segment.points]
+    points = [
+        point for track in gpx.tracks for segment in track.segments for point in segment.points
+    ]
     timed = [point for point in points if point.time is not None]
     if not timed:
         raise InputError(

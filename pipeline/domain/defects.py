@@ -1,5 +1,6 @@
 """The hole itself: one defect from many sightings, and the states it goes through. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,7 @@ from enum import StrEnum
 from pipeline.domain.checks import require, require_aware, require_share
 from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.looks import DefectKind
-from pipeline.domain.observations import Measurement
+from pipeline.domain.observations import Measurement, Observation
 from pipeline.domain.places import GridRef, GroundError
 
 
@@ -124,3 +125,20 @@ class Constraint:
     first_id: ObservationId
     second_id: ObservationId
     together: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """All that gathering needs to know of the surroundings of a drive.
+
+    Attributes:
+        observations: Every current live sighting.
+        known: To which defect a sighting belongs now; of former runs' sightings too.
+        before: Those defects, as they stand.
+        constraints: What persons said of pairs of sightings.
+    """
+
+    observations: tuple[Observation, ...]
+    known: Mapping[ObservationId, DefectId]
+    before: Mapping[DefectId, Defect]
+    constraints: tuple[Constraint, ...]

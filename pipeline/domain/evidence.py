@@ -45,5 +45,3 @@ class Still:
     height_px: int
     bystanders: int
     jpeg: bytes
-
-

@@ -75,9 +75,10 @@ def ellipse_area(width_m: Measurement, length_m: Measurement) -> Measurement:
     """Return the area of the ellipse with these two axes, m²."""
     quarter_pi = 0.7853981633974483
     area = quarter_pi * width_m.value * length_m.value
-    sigma = quarter_pi * (
-        (width_m.sigma * length_m.value) ** 2 + (length_m.sigma * width_m.value) ** 2
-    ) ** 0.5
+    sigma = (
+        quarter_pi
+        * ((width_m.sigma * length_m.value) ** 2 + (length_m.sigma * width_m.value) ** 2) ** 0.5
+    )
     return Measurement(value=area, sigma=sigma, how="ellipse of width and length")
 
 

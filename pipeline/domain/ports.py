@@ -1,14 +1,19 @@
 """The joints of the house: what the line asks of the world outside. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from pipeline.domain.footage import Clip, Frame
-from pipeline.domain.ids import OrganisationId
+from pipeline.domain.defects import Area, Defect, DefectChange
+from pipeline.domain.findings import Findings
+from pipeline.domain.footage import Clip, Drive, Frame
+from pipeline.domain.ids import DefectId, DriveId, ObservationId, OrganisationId, RunId
+from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import LookAt
 from pipeline.domain.places import GridRef, LonLat
+from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.queue import QueueEntry
 from pipeline.domain.runs import DetectorIdentity
 
 
@@ -98,3 +103,61 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present instant, UTC."""
+
+
+class Gathering(Protocol):
+    """One transaction in which an authority's defects are gathered; nobody else gathers then."""
+
+    @property
+    def area(self) -> Area:
+        """What lies around the drive."""
+
+    def save_defects(
+        self, changes: Sequence[DefectChange], member_of: Mapping[ObservationId, DefectId]
+    ) -> None:
+        """Store what gathering changed."""
+
+    def waiting(self) -> tuple[Defect, ...]:
+        """Return every possible defect that waits for an engineer."""
+
+    def save_queue(self, entries: Sequence[QueueEntry]) -> None:
+        """Replace the authority's queue."""
+
+
+class Ledger(Protocol):
+    """What is known and stored, under natural keys; every write may happen twice.
+
+    Every method raises OutageError when the database does not answer.
+    """
+
+    def load_drive(self, organisation: OrganisationId, drive_id: DriveId) -> ReceivedDrive:
+        """Return a drive as it was received.
+
+        Raises:
+            InputError: The organisation has no such drive.
+        """
+
+    def is_done(self, drive: Drive, run_id: RunId) -> bool:
+        """Return whether a run's findings are stored, whole."""
+
+    def save_findings(
+        self,
+        drive: Drive,
+        findings: Findings,
+        still_keys: Sequence[str],
+    ) -> bool:
+        """Store a run's findings in one transaction; False if they were there already.
+
+        Args:
+            drive: Whose they are.
+            findings: What was found.
+            still_keys: Where each of the findings' stills lies in the store, in their order.
+        """
+
+    def gathering(
+        self, authority: OrganisationId, drive_id: DriveId
+    ) -> AbstractContextManager[Gathering]:
+        """Open the transaction in which the defects around a drive are gathered."""
+
+    def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
+        """Store a version of a policy, once."""

@@ -68,7 +68,13 @@ class Run:
         """The UUIDv5 of everything that could change the findings."""
         return RunId(
             natural_uuid(
-                "run", self.drive_id, self.piece, self.detector, self.rig, self.clock,
-                self.settings_sha256, self.mark,
+                "run",
+                self.drive_id,
+                self.piece,
+                self.detector,
+                self.rig,
+                self.clock,
+                self.settings_sha256,
+                self.mark,
             )
         )

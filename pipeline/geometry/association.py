@@ -43,27 +43,34 @@ class Group:
     members: tuple[UUID, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """How near is near enough.
+
+    Attributes:
+        gate: Squared Mahalanobis distance within which two groups may be one, after the shift.
+        floor_m: Standard deviation added to every comparison.
+        error_time_s: Correlation time of the shared error.
+        window_m: Neighbours within this distance help to estimate the shift.
+    """
+
+    gate: float
+    floor_m: float
+    error_time_s: float
+    window_m: float
+
+
 Judge = Callable[[Group, Group], bool]
 
 
 def join_sweeps(
-    groups: Sequence[Group],
-    *,
-    gate: float,
-    floor_m: float,
-    error_time_s: float,
-    window_m: float,
-    may_join: Judge,
-    must_join: Judge,
+    groups: Sequence[Group], gates: Gates, *, may_join: Judge, must_join: Judge
 ) -> list[list[Group]]:
     """Partition groups into things.
 
     Args:
         groups: Sweeps in ascending order; within a sweep in order of time.
-        gate: Squared Mahalanobis distance within which two groups may be one, after the shift.
-        floor_m: Standard deviation added to every comparison.
-        error_time_s: Correlation time of the shared error.
-        window_m: Neighbours within this distance help to estimate the shift.
+        gates: How near is near enough.
         may_join: Says no where a person has said that two groups are two things.
         must_join: Says yes where a person has said that they are one.
 
@@ -71,9 +78,7 @@ def join_sweeps(
         Things, each a list of groups of different sweeps (unless a person joined them), in
         the order of their first group.
     """
-    matcher = _Matcher(
-        gate=gate, floor_m=floor_m, error_time_s=error_time_s, window_m=window_m
-    )
+    matcher = _Matcher(gates)
     things: list[list[Group]] = []
     home: dict[int, int] = {}
     sweeps: list[list[Group]] = []
@@ -143,12 +148,9 @@ def _assign(
             things.append([group])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Matcher:
-    gate: float
-    floor_m: float
-    error_time_s: float
-    window_m: float
+    gates: Gates
 
     def counterparts(
         self, sweep: Sequence[Group], other: Sequence[Group]
@@ -157,11 +159,11 @@ class _Matcher:
         ours, theirs = _Arrays(sweep), _Arrays(other)
         found = []
         for index, group in enumerate(sweep):
-            reach = self.window_m + 4 * np.sqrt(np.trace(group.shared) + theirs.widest)
+            reach = self.gates.window_m + 4 * np.sqrt(np.trace(group.shared) + theirs.widest)
             near = np.flatnonzero(np.hypot(*(theirs.at - group.at).T) <= reach)
             if not len(near):
                 continue
-            window = np.flatnonzero(np.hypot(*(ours.at - group.at).T) <= self.window_m)
+            window = np.flatnonzero(np.hypot(*(ours.at - group.at).T) <= self.gates.window_m)
             shift = self._shift(group, ours, window, theirs, near)
             if shift is None:
                 continue
@@ -171,7 +173,11 @@ class _Matcher:
         return found
 
     def _shift(
-        self, group: Group, ours: "_Arrays", window: NDArray[np.intp], theirs: "_Arrays",
+        self,
+        group: Group,
+        ours: "_Arrays",
+        window: NDArray[np.intp],
+        theirs: "_Arrays",
         near: NDArray[np.intp],
     ) -> Array | None:
         """Return the likeliest shift from this pass to the other around a group."""
@@ -190,15 +196,19 @@ class _Matcher:
         return self._refined(candidates[best], offsets, same, spread)
 
     def _spread(
-        self, group: Group, ours: "_Arrays", window: NDArray[np.intp], theirs: "_Arrays",
+        self,
+        group: Group,
+        ours: "_Arrays",
+        window: NDArray[np.intp],
+        theirs: "_Arrays",
         near: NDArray[np.intp],
     ) -> Array:
         """Return inverse 2×2 spreads (w×h) of what may differ between two passes after the shift."""
         lapse = np.abs(ours.second[window] - group.second)
-        changed = 2 * (1 - np.exp(-lapse / self.error_time_s))
+        changed = 2 * (1 - np.exp(-lapse / self.gates.error_time_s))
         drift = changed[:, None, None] * (np.trace(group.shared) / 2) * np.eye(2)
         own = (ours.own[window] + 2 * drift)[:, None] + theirs.own[near][None, :]
-        spread: Array = np.linalg.inv(own + np.eye(2) * self.floor_m**2)
+        spread: Array = np.linalg.inv(own + np.eye(2) * self.gates.floor_m**2)
         return spread
 
     @staticmethod
@@ -216,7 +226,7 @@ class _Matcher:
         miss = offsets - shift
         strain = np.where(same, np.einsum("whi,whij,whj->wh", miss, spread, miss), np.inf)
         best = strain.argmin(axis=1)
-        rows = np.flatnonzero(strain.min(axis=1) <= self.gate)
+        rows = np.flatnonzero(strain.min(axis=1) <= self.gates.gate)
         if not len(rows):
             return shift
         weights = spread[rows, best[rows]]
@@ -232,9 +242,9 @@ class _Matcher:
             if theirs.family[j] != group.family:
                 continue
             miss = theirs.at[j] - group.at - shift
-            spread = group.own + theirs.own[j] + np.eye(2) * self.floor_m**2
+            spread = group.own + theirs.own[j] + np.eye(2) * self.gates.floor_m**2
             strain = float(miss @ np.linalg.solve(spread, miss))
-            if strain <= self.gate and (best is None or strain < best[1]):
+            if strain <= self.gates.gate and (best is None or strain < best[1]):
                 best = (int(j), strain)
         return best
 

@@ -106,9 +106,7 @@ def ellipse_errors(
     )
     back = np.linalg.pinv(by_ellipse)
     by_pitch = -back @ _slope(lambda step: _box_of(halves, _turned(rig, "pitch_deg", step)), 1e-3)
-    edges = np.diag(
-        np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px])
-    )
+    edges = np.diag(np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px]))
     own = back @ edges @ back.T + np.outer(by_pitch, by_pitch) * pitch_jitter_deg**2
     shared = np.zeros((4, 4))
     for name, step, sigma in (

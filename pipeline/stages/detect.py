@@ -50,5 +50,3 @@ def look_at_frames(
 def _unanswered(frame: Frame, verdict: NotLooked | None) -> tuple[Frame, Look]:
     failed = NotLooked(reason=NotLookedReason.DETECTOR_FAILED, detail="the detector gave no look")
     return frame, verdict or failed
-
-

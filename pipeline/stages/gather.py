@@ -22,7 +22,7 @@ from pipeline.domain.defects import Constraint
 from pipeline.domain.ids import DefectId, ObservationId, natural_uuid
 from pipeline.domain.observations import Observation
 from pipeline.domain.places import GroundError
-from pipeline.geometry.association import Group, join_sweeps
+from pipeline.geometry.association import Gates, Group, join_sweeps
 
 Array = NDArray[np.float64]
 
@@ -88,10 +88,12 @@ def gather_observations(
     ]
     partition = join_sweeps(
         groups,
-        gate=settings.gate,
-        floor_m=settings.floor_m,
-        error_time_s=settings.error_time_s,
-        window_m=settings.window_m,
+        Gates(
+            gate=settings.gate,
+            floor_m=settings.floor_m,
+            error_time_s=settings.error_time_s,
+            window_m=settings.window_m,
+        ),
         may_join=lambda a, b: not _kept_apart(a.members, b.members, apart),
         must_join=lambda a, b: _kept_apart(a.members, b.members, together),
     )
@@ -142,9 +144,7 @@ def _kept_apart(
     return any(frozenset((x, y)) in pairs for x in a for y in others)
 
 
-def _sweeps(
-    ordered: Sequence[Observation], settings: GatherSettings
-) -> list[list[Observation]]:
+def _sweeps(ordered: Sequence[Observation], settings: GatherSettings) -> list[list[Observation]]:
     """Split each drive where it comes back to a place it has already seen.
 
     Sightings of one sweep may share their GPS error; two sweeps over one place do not.

@@ -180,9 +180,7 @@ def _position_errors(
         pose.heading_sigma_deg
     )
     by_clock = np.array([0.0, pose.speed_mps * sighting.clock_sigma_s])
-    common = (
-        errors.shared[:2, :2] + np.outer(by_heading, by_heading) + np.outer(by_clock, by_clock)
-    )
+    common = errors.shared[:2, :2] + np.outer(by_heading, by_heading) + np.outer(by_clock, by_clock)
     return _on_grid(errors.own[:2, :2], turn), _on_grid(common, turn) + pose.error
 
 

@@ -211,9 +211,15 @@ class Placer:
         after = min(max(bisect_right(self._t, t), 1), len(self._t) - 1)
         begin, end = after - 1, after
         gaps = np.diff(self._t)
-        while begin > 0 and gaps[begin - 1] <= self._settings.max_gap_s and self._t[begin] > t - half:
+        while (
+            begin > 0 and gaps[begin - 1] <= self._settings.max_gap_s and self._t[begin] > t - half
+        ):
             begin -= 1
-        while end < len(self._t) - 1 and gaps[end] <= self._settings.max_gap_s and self._t[end] < t + half:
+        while (
+            end < len(self._t) - 1
+            and gaps[end] <= self._settings.max_gap_s
+            and self._t[end] < t + half
+        ):
             end += 1
         return max(float(self._t[begin]), t - half), min(float(self._t[end]), t + half)
 

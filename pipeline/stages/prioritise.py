@@ -143,8 +143,10 @@ def _response(band: Band) -> str:
         return f"{band.words}, no response time"
     hours = band.respond_within_h
     counted = (
-        f"{hours / 24:.0f} working days" if band.calendar is ResponseCalendar.WORKING_DAYS
-        else f"{hours:.0f} hours" if hours < 48  # noqa: PLR2004
+        f"{hours / 24:.0f} working days"
+        if band.calendar is ResponseCalendar.WORKING_DAYS
+        else f"{hours:.0f} hours"
+        if hours < 48  # noqa: PLR2004
         else f"{hours / 24:.0f} days"
     )
     return f"{band.words}, within {counted} of an engineer's confirmation"

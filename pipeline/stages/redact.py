@@ -110,9 +110,7 @@ class CandidateKeeper:
     def passed(self, chainage_m: float) -> list[tuple[Candidate, ...]]:
         """Close and return the places that now lie behind, each with its candidates, best first."""
         behind = [
-            place
-            for place in self._open
-            if place.chainage_m + self.settings.passed_m < chainage_m
+            place for place in self._open if place.chainage_m + self.settings.passed_m < chainage_m
         ]
         self._open = [place for place in self._open if place not in behind]
         return [_ranked(place) for place in behind]
@@ -163,9 +161,7 @@ def road_view(
     )
 
 
-def paint_over(
-    pixels: Pixels, bystanders: Sequence[Bystander], settings: RedactSettings
-) -> Pixels:
+def paint_over(pixels: Pixels, bystanders: Sequence[Bystander], settings: RedactSettings) -> Pixels:
     """Return a copy in which every bystander's box, and a margin, is solid grey."""
     clean = pixels.copy()
     height, width = clean.shape[:2]
@@ -187,9 +183,7 @@ def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
     return encoded.tobytes()
 
 
-def _merit(
-    observation: Observation, bystanders: Sequence[Bystander], sharpness: float
-) -> float:
+def _merit(observation: Observation, bystanders: Sequence[Bystander], sharpness: float) -> float:
     """Return how good a picture is: near, sure and sharp; one with a bystander over it is last."""
     hidden = any(bystander.box.iou(observation.box) > 0 for bystander in bystanders)
     crisp = sharpness / (sharpness + 100.0)
@@ -213,9 +207,7 @@ def _road_top(rig: CameraRig, settings: RedactSettings) -> int:
     return int(np.clip(np.ceil(row), 0, rig.height_px - 1)) if np.isfinite(row) else 0
 
 
-def _close_view(
-    candidate: Candidate, rig: CameraRig, settings: RedactSettings
-) -> Still | None:
+def _close_view(candidate: Candidate, rig: CameraRig, settings: RedactSettings) -> Still | None:
     pixels = _decode(candidate.jpeg)
     height, width = pixels.shape[:2]
     box = candidate.observation.box
@@ -230,8 +222,13 @@ def _close_view(
     framed = _with_box_beside(clean[top:bottom, left:right], box, left=left, top=top)
     o = candidate.observation
     return _still(
-        StillKind.EVIDENCE_STILL, o.frame, o.observation_id, o.seen_at, o.chainage_m,
-        len(shown), framed,
+        StillKind.EVIDENCE_STILL,
+        o.frame,
+        o.observation_id,
+        o.seen_at,
+        o.chainage_m,
+        len(shown),
+        framed,
     )
 
 
@@ -261,13 +258,20 @@ def _wide_view(candidate: Candidate, settings: RedactSettings) -> Still:
     scale = min(1.0, settings.wide_px / width)
     if scale < 1:
         pixels = np.asarray(
-            cv2.resize(pixels, (settings.wide_px, round(height * scale)), interpolation=cv2.INTER_AREA),
+            cv2.resize(
+                pixels, (settings.wide_px, round(height * scale)), interpolation=cv2.INTER_AREA
+            ),
             np.uint8,
         )
     o = candidate.observation
     return _still(
-        StillKind.PLACE_VIEW, o.frame, o.observation_id, o.seen_at, o.chainage_m,
-        len(candidate.bystanders), pixels,
+        StillKind.PLACE_VIEW,
+        o.frame,
+        o.observation_id,
+        o.seen_at,
+        o.chainage_m,
+        len(candidate.bystanders),
+        pixels,
     )
 
 

@@ -1,0 +1,1 @@
+"""PostgreSQL with PostGIS, through psycopg: SQL, no ORM; one module a subject."""

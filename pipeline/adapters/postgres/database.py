@@ -1,0 +1,144 @@
+"""Connections: pooled, acting for one organisation at a time, never as an owner.
+
+Every transaction names the organisation that it acts for; row security does the rest.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from pipeline.domain.errors import OutageError
+from pipeline.domain.ids import OrganisationId
+
+APP_ROLE = "roadwear_app"
+Connection = psycopg.Connection[DictRow]
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, url: str, *, timeout_s: float = 10.0, size: int = 8) -> None:
+        """Open the pool lazily; nothing is connected until it is asked for."""
+        self._url = url
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=timeout_s,
+            kwargs={"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s))},
+            configure=_as_application,
+            open=False,
+        )
+
+    @contextmanager
+    def acting_for(self, organisation: OrganisationId) -> Iterator[Connection]:
+        """Open a transaction that sees one organisation's rows; commits at the end.
+
+        Raises:
+            OutageError: The database does not answer, or went away half-way.
+        """
+        with self._transaction("roadwear.organisation", str(organisation)) as connection:
+            yield connection
+
+    @contextmanager
+    def signing_in(self, email: str) -> Iterator[Connection]:
+        """Open a transaction that sees the one person with this address, and no organisation's rows.
+
+        Raises:
+            OutageError: The database does not answer.
+        """
+        with self._transaction("roadwear.sign_in_email", email) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, setting: str, value: str) -> Iterator[Connection]:
+        try:
+            self._pool.open()
+            with self._pool.connection() as connection:
+                connection.execute("select set_config(%s, %s, true)", (setting, value))
+                yield connection
+        except PoolTimeout as error:
+            ping(self._url)
+            raise OutageError(
+                "the database answers but is not prepared, or all connections are busy; "
+                "run: roadwear db migrate"
+            ) from error
+        except psycopg.errors.UndefinedTable as error:
+            raise OutageError(
+                "the database has not been prepared; run: roadwear db migrate"
+            ) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise OutageError(f"the database failed: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+def migrate(url: str) -> str:
+    """Bring a database up to date as its owner, and return the version that it then has.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    engine = create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+    )
+    try:
+        with as_file(files("pipeline.adapters.postgres") / "migrations") as folder:
+            config = Config()
+            config.set_main_option("script_location", str(folder))
+            with engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.exec_driver_sql(f"grant {APP_ROLE} to current_user")
+                version = connection.exec_driver_sql("select version_num from schema_version")
+                return str(version.scalar_one())
+    except OperationalError as error:
+        raise OutageError(_no_database(url)) from error
+    finally:
+        engine.dispose()
+
+
+def ping(url: str, *, timeout_s: int = 3) -> str:
+    """Return the server's version.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=timeout_s) as connection:
+            row = connection.execute("select version()").fetchone()
+    except psycopg.OperationalError as error:
+        raise OutageError(_no_database(url)) from error
+    return str(row[0]) if row else ""
+
+
+def _as_application(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(sql.SQL("set role {}").format(sql.Identifier(APP_ROLE)))
+    connection.commit()
+
+
+def _no_database(url: str) -> str:
+    """Say which database does not answer, without its password."""
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    where = f"{info.get('host', 'localhost')}:{info.get('port', 5432)}"
+    return (
+        f"no database answers at {where}; start one with “roadwear db start”, or set "
+        "ROADWEAR_DATABASE_URL to one that runs"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

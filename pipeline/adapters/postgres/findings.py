@@ -1,0 +1,200 @@
+"""What a run found: one transaction a piece of footage, bulk rows by COPY."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.findings import Findings
+from pipeline.domain.footage import Drive, FrameRef
+from pipeline.domain.ids import ClipSha256, RunId
+from pipeline.domain.looks import DefectKind, PixelBox
+from pipeline.domain.observations import Coverage, Measurement, Observation
+from pipeline.domain.places import GridRef, GroundError
+
+Row = Sequence[Any]
+
+_OBSERVATION = (
+    "observation_id", "owner_id", "authority_id", "run_id", "drive_id", "clip_sha256", "pts",
+    "seen_at", "kind", "confidence", "left_px", "top_px", "right_px", "bottom_px", "at",
+    "var_e", "var_n", "cov_en", "shared_var_e", "shared_var_n", "shared_cov_en", "heading_deg",
+    "chainage_m", "range_m", "offset_m", "width_m", "width_sigma_m", "length_m",
+    "length_sigma_m", "size_how",
+)  # fmt: skip
+_COVERAGE = (
+    "run_id", "owner_id", "authority_id", "ordinal", "from_m", "to_m", "reason", "left_m",
+    "right_m", "line",
+)  # fmt: skip
+_REFUSED = (
+    "run_id", "owner_id", "authority_id", "ordinal", "pts", "chainage_m", "reason", "detail",
+)  # fmt: skip
+_STILL = (
+    "run_id", "owner_id", "authority_id", "pts", "kind", "ordinal", "observation_id", "taken_at",
+    "chainage_m", "width_px", "height_px", "bystanders", "blob_key",
+)  # fmt: skip
+
+
+def is_done(connection: Connection, run_id: RunId) -> bool:
+    """Return whether a run's findings are already stored, whole."""
+    row = connection.execute("select 1 from roadwear.run where run_id = %s", (run_id,)).fetchone()
+    return row is not None
+
+
+def save_findings(
+    connection: Connection, drive: Drive, findings: Findings, still_keys: Sequence[str]
+) -> bool:
+    """Store all that a run found, and make it the current one of its piece.
+
+    Args:
+        connection: A transaction that acts for the drive's owner or authority.
+        drive: Whose it is.
+        findings: What was found.
+        still_keys: Where each still lies in the store.
+
+    Returns:
+        False if the run was stored before, in which case nothing was written.
+    """
+    run = findings.run
+    if is_done(connection, run.run_id):
+        return False
+    connection.execute(
+        "update roadwear.run set state = 'superseded' where owner_id = %s and clip_sha256 = %s "
+        "and from_pts = %s and to_pts = %s and state = 'current' and mark = %s",
+        (drive.owner_id, run.piece.clip_sha256, run.piece.from_pts, run.piece.to_pts, run.mark),
+    )
+    connection.execute(
+        "insert into roadwear.run (run_id, owner_id, authority_id, drive_id, clip_sha256, "
+        "from_pts, to_pts, detector, rig, clock, settings_sha256, mark, looked, decoded, "
+        "not_looked, cut_at_s) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+        "%s, %s)",
+        (
+            run.run_id,
+            drive.owner_id,
+            drive.authority_id,
+            drive.drive_id,
+            run.piece.clip_sha256,
+            run.piece.from_pts,
+            run.piece.to_pts,
+            json.dumps(asdict(run.detector)),
+            json.dumps(asdict(run.rig)),
+            json.dumps(asdict(run.clock)),
+            run.settings_sha256,
+            run.mark,
+            findings.looked,
+            findings.decoded,
+            json.dumps(dict(findings.not_looked)),
+            findings.cut_at_s,
+        ),
+    )
+    owners = (drive.owner_id, drive.authority_id)
+    _copy(connection, "observation", _OBSERVATION, (_row(o, owners) for o in findings.observations))
+    _copy(
+        connection,
+        "coverage",
+        _COVERAGE,
+        (
+            (run.run_id, *owners, n, c.from_m, c.to_m, c.reason, c.left_m, c.right_m, _line(c))
+            for n, c in enumerate(findings.coverage)
+        ),
+    )
+    _copy(
+        connection,
+        "look_refused",
+        _REFUSED,
+        (
+            (run.run_id, *owners, n, ref.pts if ref else None, at, look.reason, look.detail)
+            for n, (ref, at, look) in enumerate(findings.refused)
+        ),
+    )
+    _copy(
+        connection,
+        "still",
+        _STILL,
+        (
+            (
+                run.run_id, *owners, s.frame.pts, s.kind, n, s.observation_id, s.taken_at,
+                s.chainage_m, s.width_px, s.height_px, s.bystanders, key,
+            )
+            for n, (s, key) in enumerate(zip(findings.stills, still_keys, strict=True))
+        ),
+    )  # fmt: skip
+    return True
+
+
+def observation_from_row(row: Mapping[str, Any]) -> Observation:
+    """Return the observation of a row that also carries easting_m and northing_m."""
+    how = row["size_how"]
+    return Observation(
+        observation_id=row["observation_id"],
+        run_id=row["run_id"],
+        drive_id=row["drive_id"],
+        frame=FrameRef(clip_sha256=ClipSha256(row["clip_sha256"]), pts=row["pts"]),
+        seen_at=row["seen_at"],
+        kind=DefectKind(row["kind"]),
+        confidence=row["confidence"],
+        box=PixelBox(
+            left_px=row["left_px"],
+            top_px=row["top_px"],
+            right_px=row["right_px"],
+            bottom_px=row["bottom_px"],
+        ),
+        at=GridRef(easting_m=row["easting_m"], northing_m=row["northing_m"]),
+        error=GroundError(var_e=row["var_e"], var_n=row["var_n"], cov_en=row["cov_en"]),
+        shared_error=GroundError(
+            var_e=row["shared_var_e"], var_n=row["shared_var_n"], cov_en=row["shared_cov_en"]
+        ),
+        heading_deg=row["heading_deg"],
+        chainage_m=row["chainage_m"],
+        range_m=row["range_m"],
+        offset_m=row["offset_m"],
+        width_m=Measurement(value=row["width_m"], sigma=row["width_sigma_m"], how=how),
+        length_m=Measurement(value=row["length_m"], sigma=row["length_sigma_m"], how=how),
+    )
+
+
+def _row(o: Observation, owners: tuple[UUID, UUID]) -> Row:
+    return (
+        o.observation_id, *owners, o.run_id, o.drive_id, o.frame.clip_sha256, o.frame.pts,
+        o.seen_at, o.kind, o.confidence, o.box.left_px, o.box.top_px, o.box.right_px,
+        o.box.bottom_px, point_ewkt(o.at), o.error.var_e, o.error.var_n, o.error.cov_en,
+        o.shared_error.var_e, o.shared_error.var_n, o.shared_error.cov_en, o.heading_deg,
+        o.chainage_m, o.range_m, o.offset_m, o.width_m.value, o.width_m.sigma, o.length_m.value,
+        o.length_m.sigma, o.width_m.how,
+    )  # fmt: skip
+
+
+def point_ewkt(at: GridRef) -> str:
+    """Return a grid reference as PostGIS reads it."""
+    return f"SRID=27700;POINT({at.easting_m!r} {at.northing_m!r})"
+
+
+def _line(stretch: Coverage) -> str:
+    points = ", ".join(f"{p.easting_m!r} {p.northing_m!r}" for p in stretch.line)
+    return f"SRID=27700;LINESTRING({points})"
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """COPY rows into a temporary table, then insert those that are not there yet.
+
+    COPY itself does not obey row security, so it never writes to the table directly.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    fresh, target = sql.Identifier(f"fresh_{table}"), sql.Identifier("roadwear", table)
+    connection.execute(
+        sql.SQL("create temporary table {} as select {} from {} with no data").format(
+            fresh, names, target
+        )
+    )
+    with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin").format(fresh, names)) as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {} on conflict do nothing").format(
+            target, names, names, fresh
+        )
+    )
+    connection.execute(sql.SQL("drop table {}").format(fresh))

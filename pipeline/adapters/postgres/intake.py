@@ -1,0 +1,173 @@
+"""Who sent what: organisations, vehicles, drives, their tracks and clips."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.footage import Clip, Drive
+from pipeline.domain.ids import (
+    ClipSha256,
+    DriveId,
+    OrganisationId,
+    VehicleId,
+    organisation_id,
+    vehicle_id,
+)
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.places import LonLat
+from pipeline.domain.track import ClockOffset, RawFix
+
+
+def save_organisation(connection: Connection, slug: str) -> OrganisationId:
+    """Make an organisation known by its short name, once."""
+    name = slug.strip().lower()
+    connection.execute(
+        "insert into roadwear.organisation (organisation_id, slug) values (%s, %s) "
+        "on conflict do nothing",
+        (organisation_id(name), name),
+    )
+    return organisation_id(name)
+
+
+def save_vehicle(connection: Connection, owner: OrganisationId, fleet_number: str) -> VehicleId:
+    """Make a vehicle known by its owner's fleet number, once."""
+    vehicle = vehicle_id(owner, fleet_number)
+    connection.execute(
+        "insert into roadwear.vehicle (vehicle_id, owner_id, fleet_number) values (%s, %s, %s) "
+        "on conflict do nothing",
+        (vehicle, owner, fleet_number.strip().lower()),
+    )
+    return vehicle
+
+
+def drive_of_clip(
+    connection: Connection, owner: OrganisationId, sha256: ClipSha256
+) -> DriveId | None:
+    """Return the drive that a clip already belongs to, or None for a new clip."""
+    row = connection.execute(
+        "select drive_id from roadwear.clip where owner_id = %s and clip_sha256 = %s",
+        (owner, sha256),
+    ).fetchone()
+    return None if row is None else DriveId(row["drive_id"])
+
+
+def save_drive(connection: Connection, stored: ReceivedDrive) -> None:
+    """Store a drive with its track and clips; what is there already stays as it is."""
+    drive = stored.drive
+    connection.execute(
+        "insert into roadwear.drive (drive_id, owner_id, authority_id, vehicle_id, rig, clock, "
+        "started_at) values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (
+            drive.drive_id,
+            drive.owner_id,
+            drive.authority_id,
+            drive.vehicle_id,
+            _json(stored.rig),
+            _json(stored.clock),
+            stored.started_at,
+        ),
+    )
+    _copy_fixes(connection, drive, stored.fixes)
+    for location, clip in stored.clips:
+        connection.execute(
+            "insert into roadwear.clip (owner_id, clip_sha256, authority_id, drive_id, location, "
+            "width_px, height_px, time_base_num, time_base_den, first_pts, duration_s, started_at) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            (
+                drive.owner_id,
+                clip.sha256,
+                drive.authority_id,
+                drive.drive_id,
+                location,
+                clip.width_px,
+                clip.height_px,
+                clip.time_base.numerator,
+                clip.time_base.denominator,
+                clip.first_pts,
+                clip.duration_s,
+                clip.started_at,
+            ),
+        )
+
+
+def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | None:
+    """Return a drive as it was received, or None if the organisation has none of that id."""
+    row = connection.execute(
+        "select * from roadwear.drive where drive_id = %s", (drive_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    clips = connection.execute(
+        "select * from roadwear.clip where drive_id = %s order by started_at nulls last, clip_sha256",
+        (drive_id,),
+    )
+    fixes = connection.execute(
+        "select taken_at, lon_deg, lat_deg, sigma_m from roadwear.drive_fix "
+        "where drive_id = %s order by ordinal",
+        (drive_id,),
+    )
+    return ReceivedDrive(
+        drive=Drive(
+            drive_id=drive_id,
+            owner_id=row["owner_id"],
+            authority_id=row["authority_id"],
+            vehicle_id=row["vehicle_id"],
+        ),
+        clips=tuple((clip["location"], _clip(clip)) for clip in clips),
+        fixes=tuple(
+            RawFix(
+                taken_at=fix["taken_at"],
+                place=LonLat(lon_deg=fix["lon_deg"], lat_deg=fix["lat_deg"]),
+                sigma_m=fix["sigma_m"],
+            )
+            for fix in fixes
+        ),
+        rig=None if row["rig"] is None else CameraRig(**row["rig"]),
+        clock=None if row["clock"] is None else ClockOffset(**row["clock"]),
+        started_at=row["started_at"],
+    )
+
+
+def _copy_fixes(connection: Connection, drive: Drive, fixes: Sequence[RawFix]) -> None:
+    connection.execute("create temporary table fresh_fix (like roadwear.drive_fix) on commit drop")
+    with connection.cursor().copy(
+        "copy fresh_fix (drive_id, owner_id, authority_id, ordinal, taken_at, lon_deg, lat_deg, "
+        "sigma_m) from stdin"
+    ) as copy:
+        for ordinal, fix in enumerate(fixes):
+            copy.write_row(
+                (
+                    drive.drive_id,
+                    drive.owner_id,
+                    drive.authority_id,
+                    ordinal,
+                    fix.taken_at,
+                    fix.place.lon_deg,
+                    fix.place.lat_deg,
+                    fix.sigma_m,
+                )
+            )
+    connection.execute(
+        "insert into roadwear.drive_fix select * from fresh_fix on conflict do nothing"
+    )
+    connection.execute("drop table fresh_fix")
+
+
+def _clip(row: dict[str, Any]) -> Clip:
+    return Clip(
+        sha256=ClipSha256(row["clip_sha256"]),
+        width_px=row["width_px"],
+        height_px=row["height_px"],
+        time_base=Fraction(row["time_base_num"], row["time_base_den"]),
+        first_pts=row["first_pts"],
+        duration_s=row["duration_s"],
+        started_at=row["started_at"],
+    )
+
+
+def _json(value: CameraRig | ClockOffset | None) -> str | None:
+    return None if value is None else json.dumps(asdict(value))

@@ -1,0 +1,125 @@
+"""The ledger port on PostgreSQL: each method one transaction, for one organisation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from pipeline.adapters.postgres import defects, intake
+from pipeline.adapters.postgres.database import Connection, Database
+from pipeline.adapters.postgres.findings import is_done, save_findings
+from pipeline.domain.defects import Area, Defect, DefectChange
+from pipeline.domain.errors import InputError
+from pipeline.domain.findings import Findings
+from pipeline.domain.footage import Drive
+from pipeline.domain.ids import (
+    ClipSha256,
+    DefectId,
+    DriveId,
+    ObservationId,
+    OrganisationId,
+    RunId,
+    VehicleId,
+    organisation_id,
+)
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.ports import Clock
+from pipeline.domain.queue import QueueEntry
+
+
+class PostgresLedger:
+    """Stores what is received, found and gathered."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Keep to a database and a clock."""
+        self._database = database
+        self._clock = clock
+
+    def make_known(self, owner: str, authority: str, fleet_number: str) -> VehicleId:
+        """Make two organisations and a vehicle known by the names that people use."""
+        with self._database.acting_for(organisation_id(owner)) as connection:
+            intake.save_organisation(connection, authority)
+            return intake.save_vehicle(
+                connection, intake.save_organisation(connection, owner), fleet_number
+            )
+
+    def drive_of_clip(self, owner: OrganisationId, sha256: ClipSha256) -> DriveId | None:
+        """Return the drive that a clip already belongs to, or None for a new clip."""
+        with self._database.acting_for(owner) as connection:
+            return intake.drive_of_clip(connection, owner, sha256)
+
+    def receive(self, received: ReceivedDrive) -> None:
+        """Store a drive with its track and clips."""
+        with self._database.acting_for(received.drive.owner_id) as connection:
+            intake.save_drive(connection, received)
+
+    def load_drive(self, organisation: OrganisationId, drive_id: DriveId) -> ReceivedDrive:
+        """Return a drive as it was received.
+
+        Raises:
+            InputError: The organisation has no such drive.
+        """
+        with self._database.acting_for(organisation) as connection:
+            received = intake.load_drive(connection, drive_id)
+        if received is None:
+            raise InputError(f"there is no drive {drive_id} of this organisation")
+        return received
+
+    def is_done(self, drive: Drive, run_id: RunId) -> bool:
+        """Return whether a run's findings are stored, whole."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return is_done(connection, run_id)
+
+    def save_findings(
+        self,
+        drive: Drive,
+        findings: Findings,
+        still_keys: Sequence[str],
+    ) -> bool:
+        """Store a run's findings in one transaction; False if they were there already."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return save_findings(connection, drive, findings, still_keys)
+
+    @contextmanager
+    def gathering(
+        self, authority: OrganisationId, drive_id: DriveId
+    ) -> Iterator["_PostgresGathering"]:
+        """Open the transaction in which the defects around a drive are gathered."""
+        with self._database.acting_for(authority) as connection:
+            defects.lock_authority(connection, authority)
+            area = defects.load_area(connection, authority, drive_id)
+            yield _PostgresGathering(connection, authority, area, self._clock)
+
+    def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
+        """Store a version of a policy, once."""
+        with self._database.acting_for(authority) as connection:
+            defects.save_policy(connection, authority, policy, content)
+
+
+class _PostgresGathering:
+    """One open gathering."""
+
+    def __init__(
+        self, connection: Connection, authority: OrganisationId, area: Area, clock: Clock
+    ) -> None:
+        self._connection = connection
+        self._authority = authority
+        self._clock = clock
+        self.area = area
+
+    def save_defects(
+        self, changes: Sequence[DefectChange], member_of: Mapping[ObservationId, DefectId]
+    ) -> None:
+        defects.save_gathering(
+            self._connection,
+            self._authority,
+            changes=changes,
+            member_of=member_of,
+            known=self.area.known,
+            now=self._clock.now(),
+        )
+
+    def waiting(self) -> tuple[Defect, ...]:
+        return defects.load_waiting(self._connection, self._authority)
+
+    def save_queue(self, entries: Sequence[QueueEntry]) -> None:
+        defects.save_queue(self._connection, self._authority, entries)

@@ -1,0 +1,39 @@
+"""What one run over one piece of footage found. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.evidence import Still
+from pipeline.domain.footage import FrameRef
+from pipeline.domain.looks import NotLooked
+from pipeline.domain.observations import Coverage, Observation
+from pipeline.domain.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What one piece gave.
+
+    Attributes:
+        refused: Frames that were not looked at, with chainage and outcome.
+        looked: How many frames were judged.
+        decoded: How many frames were decoded to get at them.
+        cut_at_s: Where the footage ended before its index said, seconds into the clip.
+        stage_s: Seconds spent in each stage.
+    """
+
+    run: Run
+    observations: tuple[Observation, ...]
+    coverage: tuple[Coverage, ...]
+    refused: tuple[tuple[FrameRef | None, float, NotLooked], ...]
+    stills: tuple[Still, ...]
+    looked: int
+    decoded: int
+    cut_at_s: float | None
+    stage_s: Mapping[str, float]
+
+    @property
+    def not_looked(self) -> Counter[str]:
+        """How many looks failed, by reason."""
+        return Counter(look.reason.value for _, _, look in self.refused)

@@ -1,0 +1,35 @@
+"""The whole line: load, think, save, written against ports only.
+
+A drive is prepared once (its track, its clips, where they lie in time). Each piece of it is then
+surveyed by itself: frames are read, judged, looked at, placed, and the few pictures worth keeping
+are redacted before anything else happens to them. Gathering takes the observations of many
+pieces and makes defects of them.
+"""
+
+from pipeline.line.gathering import Gathered, gather_defects, rank_defects
+from pipeline.line.keep import gather_drive, process_piece
+from pipeline.line.prepare import (
+    PlacedClip,
+    PreparedDrive,
+    pieces_of,
+    prepare_drive,
+    read_clip,
+)
+from pipeline.line.settings import LineSettings
+from pipeline.line.survey import Means, survey_piece
+
+__all__ = [
+    "Gathered",
+    "LineSettings",
+    "Means",
+    "PlacedClip",
+    "PreparedDrive",
+    "gather_defects",
+    "gather_drive",
+    "pieces_of",
+    "prepare_drive",
+    "process_piece",
+    "rank_defects",
+    "read_clip",
+    "survey_piece",
+]

@@ -1,0 +1,61 @@
+"""From observations to defects to the queue. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.domain.defects import Constraint, Defect, DefectChange
+from pipeline.domain.ids import DefectId, ObservationId
+from pipeline.domain.observations import Observation
+from pipeline.domain.policy import CouncilPolicy, QueueRule
+from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import RoadFacts
+from pipeline.line.settings import LineSettings
+from pipeline.stages.describe import changes_between, describe_defect
+from pipeline.stages.gather import fuse_position, gather_observations
+from pipeline.stages.prioritise import prioritise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Defects and what changed them."""
+
+    defects: Mapping[DefectId, Defect]
+    member_of: Mapping[ObservationId, DefectId]
+    changes: tuple[DefectChange, ...]
+
+
+def gather_defects(
+    observations: Iterable[Observation],
+    *,
+    before: Mapping[DefectId, Defect],
+    known: Mapping[ObservationId, DefectId],
+    constraints: Sequence[Constraint],
+    rule: QueueRule,
+    settings: LineSettings,
+) -> Gathered:
+    """Make defects of observations, keeping ids, states and what persons have said."""
+    clusters = gather_observations(
+        observations, constraints=constraints, known=known, settings=settings.gather
+    )
+    defects = {
+        cluster.defect_id: describe_defect(
+            cluster.defect_id,
+            cluster.groups,
+            fuse_position(cluster.groups),
+            rule=rule,
+            before=before.get(cluster.defect_id),
+        )
+        for cluster in clusters
+    }
+    return Gathered(
+        defects=defects,
+        member_of={o.observation_id: c.defect_id for c in clusters for o in c.observations},
+        changes=changes_between(before, defects),
+    )
+
+
+def rank_defects(
+    defects: Iterable[Defect], roads: Mapping[DefectId, RoadFacts], *, policy: CouncilPolicy
+) -> tuple[QueueEntry, ...]:
+    """Return the queue, the most urgent first."""
+    return prioritise(defects, roads, policy=policy)

@@ -1,0 +1,69 @@
+"""Load, think, save: the line against the ledger, one piece or one gathering at a time."""
+
+
+from pipeline.domain.findings import Findings
+from pipeline.domain.footage import Piece
+from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.ports import Blobs, Ledger
+from pipeline.line.gathering import Gathered, gather_defects, rank_defects
+from pipeline.line.prepare import PlacedClip, PreparedDrive
+from pipeline.line.settings import LineSettings
+from pipeline.line.survey import Means, run_of, survey_piece
+
+
+def process_piece(
+    prepared: PreparedDrive,
+    placed: PlacedClip,
+    piece: Piece,
+    means: Means,
+    *,
+    ledger: Ledger,
+    blobs: Blobs,
+) -> Findings | None:
+    """Survey one piece and store its findings, pictures first, rows in one transaction.
+
+    Returns:
+        None if the same run was stored before: then nothing is looked at again.
+
+    Raises:
+        InputError: The clip cannot be opened.
+        OutageError: The store or the database does not answer.
+    """
+    run = run_of(prepared, placed, piece, means)
+    if ledger.is_done(prepared.drive, run.run_id):
+        return None
+    found = survey_piece(prepared, placed, piece, means)
+    owner = prepared.drive.owner_id
+    keys = [blobs.put(owner, still.kind.value, still.jpeg) for still in found.stills]
+    ledger.save_findings(prepared.drive, found, keys)
+    return found
+
+
+def gather_drive(
+    authority: OrganisationId,
+    drive_id: DriveId,
+    *,
+    ledger: Ledger,
+    policy: tuple[CouncilPolicy, bytes],
+    settings: LineSettings,
+) -> Gathered:
+    """Gather the defects around a drive and bring the authority's queue up to date.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    rules, content = policy
+    ledger.save_policy(authority, rules, content)
+    with ledger.gathering(authority, drive_id) as desk:
+        gathered = gather_defects(
+            desk.area.observations,
+            before=desk.area.before,
+            known=desk.area.known,
+            constraints=desk.area.constraints,
+            rule=rules.queue,
+            settings=settings,
+        )
+        desk.save_defects(gathered.changes, gathered.member_of)
+        desk.save_queue(rank_defects(desk.waiting(), {}, policy=rules))
+    return gathered

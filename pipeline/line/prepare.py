@@ -1,0 +1,167 @@
+"""Prepare a drive: its track, its clips, and where they lie in time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.errors import InputError
+from pipeline.domain.footage import Clip, Drive, Piece
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.ports import Footage, Grid
+from pipeline.domain.track import ClockOffset
+from pipeline.line.settings import LineSettings
+from pipeline.stages.place import Placer, make_track, sift_fixes
+
+_SAME_LENGTH_SHARE = 0.1
+_SAME_LENGTH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedClip:
+    """A clip and where it lies in time.
+
+    Attributes:
+        location: Where its bytes are.
+        started_at: When the first frame was taken, by the camera's clock.
+    """
+
+    location: str
+    clip: Clip
+    started_at: datetime
+    clock: ClockOffset
+
+    @property
+    def begins_at(self) -> datetime:
+        """True time of the first frame."""
+        return self.started_at + timedelta(seconds=self.clock.offset_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedDrive:
+    """A drive ready to be surveyed."""
+
+    drive: Drive
+    clips: tuple[PlacedClip, ...]
+    placer: Placer
+    refused_fixes: Mapping[str, int]
+    rig: CameraRig
+
+    def span_m(self) -> tuple[float, float]:
+        """Chainage at which the first clip begins and the last one ends."""
+        first, last = self.clips[0], self.clips[-1]
+        end = last.begins_at + timedelta(seconds=last.clip.duration_s)
+        return self.placer.chainage_at(first.begins_at), self.placer.chainage_at(end)
+
+
+def read_clip(location: str, footage: Footage) -> Clip:
+    """Return what a clip's index says.
+
+    Raises:
+        InputError: The file cannot be read as footage.
+    """
+    with footage.open(location) as reader:
+        return reader.clip
+
+
+def prepare_drive(
+    received: ReceivedDrive,
+    *,
+    rig_for: Callable[[CameraRig | None, Clip], CameraRig],
+    grid: Grid,
+    settings: LineSettings,
+) -> PreparedDrive:
+    """Place a drive's clips on its track.
+
+    Args:
+        received: The drive as it came in.
+        rig_for: Gives the rig to be used for a clip, of the received one or None, or refuses.
+        grid: The National Grid.
+        settings: The line's settings.
+
+    Raises:
+        InputError: The track has nothing usable or does not meet the footage, a clip does not
+            say when it was taken, or the rig is for another picture size.
+    """
+    clips = received.clips
+    sifted = sift_fixes(received.fixes, settings=settings.place)
+    track = make_track(
+        sifted.kept, grid.to_grid([fix.place for fix in sifted.kept]), settings=settings.place
+    )
+    rigs = [rig_for(received.rig, clip) for _, clip in clips]
+    placed = _place_clips(received, (track.started_at, track.ended_at), settings)
+    return PreparedDrive(
+        drive=received.drive,
+        clips=placed,
+        placer=Placer(track, settings.place),
+        refused_fixes=sifted.refused,
+        rig=rigs[0],
+    )
+
+
+def pieces_of(clip: Clip, *, settings: LineSettings) -> tuple[Piece, ...]:
+    """Return the pieces of a clip: equal spans, the last one reaching past the clip's end."""
+    count = max(1, int(clip.duration_s // settings.piece_s))
+    edges = [clip.pts_at(i * settings.piece_s) for i in range(count)]
+    edges.append(clip.pts_at(max(clip.duration_s, count * settings.piece_s)) + (1 << 40))
+    return tuple(Piece(clip_sha256=clip.sha256, from_pts=a, to_pts=b) for a, b in pairwise(edges))
+
+
+def _place_clips(
+    received: ReceivedDrive, track: tuple[datetime, datetime], settings: LineSettings
+) -> tuple[PlacedClip, ...]:
+    """Say when each clip was taken; the whole drive must meet the track."""
+    clips = received.clips
+    known = [clip.started_at for _, clip in clips if clip.started_at is not None]
+    ordered = sorted(clips, key=lambda c: (c[1].started_at or min(known, default=track[0]), c[0]))
+    total_s = sum(clip.duration_s for _, clip in ordered)
+    start, assumed = _first_start(ordered[0][1], total_s, track, received.started_at, settings)
+    used = received.clock or assumed
+    first = ordered[0][1]
+    placed: list[PlacedClip] = []
+    follows = start
+    for location, clip in ordered:
+        begins = follows
+        if clip.started_at is not None and first.started_at is not None:
+            begins = max(start + (clip.started_at - first.started_at), start)
+        placed.append(PlacedClip(location=location, clip=clip, started_at=begins, clock=used))
+        follows = begins + timedelta(seconds=clip.duration_s)
+    begins_at, ends_at = placed[0].begins_at, follows + timedelta(seconds=used.offset_s)
+    if ends_at < track[0] or begins_at > track[1]:
+        raise InputError(
+            f"the track ({_span(*track)}) does not overlap the footage "
+            f"({_span(begins_at, ends_at)}); if the camera's clock is wrong, say when the footage "
+            "began with --started-at, or give the track of that day"
+        )
+    return tuple(placed)
+
+
+def _first_start(
+    clip: Clip,
+    total_s: float,
+    track: tuple[datetime, datetime],
+    started_at: datetime | None,
+    settings: LineSettings,
+) -> tuple[datetime, ClockOffset]:
+    """Return when the footage began and how well that is known."""
+    if started_at is not None:
+        how = "the start was given by hand"
+        return started_at, ClockOffset(offset_s=0.0, sigma_s=settings.clock_sigma_s, how=how)
+    if clip.started_at is not None:
+        how = "the camera's own clock, not checked against GPS"
+        return clip.started_at, ClockOffset(offset_s=0.0, sigma_s=settings.clock_sigma_s, how=how)
+    lasting_s = (track[1] - track[0]).total_seconds()
+    if abs(lasting_s - total_s) > max(_SAME_LENGTH_S, _SAME_LENGTH_SHARE * total_s):
+        raise InputError(
+            "the footage does not say when it was taken, and it is not as long as the track "
+            f"({total_s:.0f} s against {lasting_s:.0f} s), so the two cannot be joined; say when "
+            "the footage began with --started-at 2026-02-10T10:00:00Z"
+        )
+    sigma_s = max(settings.clock_sigma_s, 1.0, abs(lasting_s - total_s) / 2)
+    how = "the footage has no date; it is taken to begin with the track, which is as long"
+    return track[0], ClockOffset(offset_s=0.0, sigma_s=sigma_s, how=how)
+
+
+def _span(begin: datetime, end: datetime) -> str:
+    return f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"

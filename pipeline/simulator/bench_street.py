@@ -1,0 +1,208 @@
+"""The street benchmark: how many holes are reported, once, where, and how large."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from scipy.stats import binomtest
+
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.defects import Defect, DefectState
+from pipeline.domain.footage import Drive
+from pipeline.domain.ids import DriveId, natural_uuid, organisation_id, vehicle_id
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.looks import DefectKind
+from pipeline.domain.observations import Observation
+from pipeline.domain.policy import QueueRule
+from pipeline.domain.ports import Detector, Grid
+from pipeline.line import (
+    LineSettings,
+    Means,
+    gather_defects,
+    pieces_of,
+    prepare_drive,
+    survey_piece,
+)
+from pipeline.simulator.drive import STARTED_AT, Pass, PassRules, simulated_rig
+from pipeline.simulator.footage import (
+    FPS,
+    TICKS_A_FRAME,
+    Painter,
+    SimulatedFootage,
+    clip_of,
+    grey_painter,
+    street_painter,
+)
+from pipeline.simulator.making import make_street
+from pipeline.simulator.street import Street
+from pipeline.simulator.surface import paint_surface
+from pipeline.simulator.truth import (
+    StreetScore,
+    TruthDetector,
+    TruthNoise,
+    hole_in_box,
+    score_street,
+)
+
+CLOCK_SIGMA_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreetBench:
+    """What is driven.
+
+    Attributes:
+        seeds: One street each.
+        passes: How often each is driven, with independent GPS errors.
+        true_track: With the true track instead of the receiver's.
+        cluster: Holes about a metre apart instead of at least six.
+        render: Frames are rendered; otherwise the detector must know the truth.
+    """
+
+    seeds: tuple[int, ...] = tuple(range(10))
+    passes: int = 2
+    true_track: bool = False
+    cluster: bool = False
+    render: bool = False
+
+
+def run_street_bench(
+    bench: StreetBench,
+    *,
+    grid: Grid,
+    rule: QueueRule,
+    detector: Detector | None = None,
+    on_street: Callable[[int], None] = lambda _: None,
+) -> StreetScore:
+    """Drive every street and score what the line would put into the queue.
+
+    Args:
+        bench: What is driven.
+        grid: The National Grid.
+        rule: When a candidate is queued.
+        detector: The real one; None for the truth detector with its stated noise.
+        on_street: Told each seed when its street is done.
+    """
+    total: StreetScore | None = None
+    for seed in bench.seeds:
+        score = _one_street(bench, seed, grid=grid, rule=rule, detector=detector)
+        total = score if total is None else total + score
+        on_street(seed)
+    if total is None:
+        raise ValueError("a benchmark needs a seed")
+    return total
+
+
+def figures_of(score: StreetScore) -> dict[str, float]:
+    """Return the figures of a score, as they are reported."""
+    errors, sigmas = np.array(score.position_errors_m), np.array(score.sigmas_m)
+    inside = int((errors <= 2 * sigmas).sum())
+    interval = binomtest(inside, len(errors)).proportion_ci(method="exact")
+    reports = score.found + score.duplicates + score.false_alarms
+    return {
+        "holes": score.holes,
+        "recall": score.found / score.holes,
+        "reported_once": score.once / score.holes,
+        "precision": score.found / max(reports, 1),
+        "duplicates": score.duplicates,
+        "false_alarms": score.false_alarms,
+        "position_error_median_m": float(np.median(errors)),
+        "position_error_p95_m": float(np.quantile(errors, 0.95)),
+        "width_error_median": float(np.median(score.width_errors)),
+        "inside_2_sigma": inside / len(errors),
+        "inside_low": float(interval.low),
+        "inside_high": float(interval.high),
+    }
+
+
+def _one_street(
+    bench: StreetBench, seed: int, *, grid: Grid, rule: QueueRule, detector: Detector | None
+) -> StreetScore:
+    street = make_street(seed, cluster=bench.cluster)
+    rig = simulated_rig()
+    painter = street_painter(paint_surface(street), rig) if bench.render else grey_painter(rig)
+    passes = [
+        Pass(
+            street,
+            PassRules(speed_mps=8.0 + number, stop_at_m=120.0 if number == 1 else None),
+            seed=1000 * seed + number,
+            started_at=STARTED_AT + timedelta(days=number),
+        )
+        for number in range(bench.passes)
+    ]
+    seen = [_survey(p, rig, painter, bench=bench, grid=grid, detector=detector) for p in passes]
+    gathered = gather_defects(
+        [o for observations in seen for o in observations],
+        before={},
+        known={},
+        constraints=(),
+        rule=rule,
+        settings=LineSettings(),
+    )
+    defects = [
+        defect
+        for defect in gathered.defects.values()
+        if defect.state is DefectState.QUEUED and defect.kind is DefectKind.POTHOLE
+    ]
+    by_id = {o.observation_id: o for observations in seen for o in observations}
+    owners = [_owner(street, passes, rig, defect, by_id) for defect in defects]
+    return score_street(street, defects, owners)
+
+
+def _survey(
+    driven: Pass,
+    rig: CameraRig,
+    painter: Painter,
+    *,
+    bench: StreetBench,
+    grid: Grid,
+    detector: Detector | None,
+) -> list[Observation]:
+    """Take one pass down the line."""
+    clip = clip_of(driven, rig)
+    owner = organisation_id("bench")
+    received = ReceivedDrive(
+        drive=Drive(
+            drive_id=DriveId(natural_uuid("drive", clip.sha256)),
+            owner_id=owner,
+            authority_id=owner,
+            vehicle_id=vehicle_id(owner, "1"),
+        ),
+        clips=(("pass", clip),),
+        fixes=driven.fixes(grid, true=bench.true_track),
+        rig=rig,
+        clock=None,
+        started_at=None,
+    )
+    settings = LineSettings(clock_sigma_s=CLOCK_SIGMA_S)
+    prepared = prepare_drive(
+        received, rig_for=lambda given, _: given or rig, grid=grid, settings=settings
+    )
+    means = Means(
+        footage=SimulatedFootage({"pass": driven}, rig, painter),
+        detector=detector or TruthDetector({clip.sha256: driven}, rig, TruthNoise()),
+        settings=settings,
+    )
+    placed = prepared.clips[0]
+    pieces = pieces_of(clip, settings=settings)
+    found = [survey_piece(prepared, placed, piece, means) for piece in pieces]
+    return [o for findings in found for o in findings.observations]
+
+
+def _owner(
+    street: Street,
+    passes: Sequence[Pass],
+    rig: CameraRig,
+    defect: Defect,
+    by_id: dict[object, Observation],
+) -> int | None:
+    """Return the hole that most of a defect's boxes are truly around; None if it is nobody's."""
+    of_clip = {clip_of(driven, rig).sha256: driven for driven in passes}
+    votes: Counter[int | None] = Counter()
+    for name in defect.observation_ids:
+        o = by_id[name]
+        moment = of_clip[o.frame.clip_sha256].at(o.frame.pts / (FPS * TICKS_A_FRAME))
+        votes[hole_in_box(street, moment, rig, o.box)] += 1
+    return votes.most_common(1)[0][0]
