@@ -53,7 +53,7 @@ class PrivateCluster:
 
     def __init__(self, home: Path) -> None:
         """Keep the cluster's description (and, where possible, its data) in a folder."""
-        self._home = home / "db"
+        self._home = home.resolve() / "db"
         self._file = self._home / "cluster.json"
 
     def known(self) -> ClusterFile | None:

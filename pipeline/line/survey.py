@@ -309,13 +309,12 @@ class _PieceSurvey:
 
     def _coverage(self, outcomes: Sequence[LookedAt]) -> tuple[Coverage, ...]:
         view = self.view or Footprint(near_m=0.0, far_m=0.0, left_m=0.0, right_m=0.0)
-        placer = self.prepared.placer
         stretches = cover_stretches(
             sorted(outcomes, key=lambda outcome: outcome.chainage_m),
             near_m=view.near_m,
             far_m=view.far_m,
             spacing_m=self.settings.sample.spacing_m,
-            limit_m=placer.length_m,
+            limit_m=self.prepared.span_m()[1],
         )
         return tuple(self._as_coverage(stretch, view) for stretch in stretches)
 

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 _STEP_S = 0.02
 _R95_PER_AXIS = 2.4477
+# The vehicle pitches in steps, so that the renderer can keep what depends on the pitch alone.
+_PITCH_STEP_DEG = 0.05
 STARTED_AT = datetime(2026, 2, 10, 10, 0, tzinfo=UTC)
 
 
@@ -105,7 +107,8 @@ class Pass:
                 easting_m=e, northing_m=n, heading_deg=(heading + (180.0 if back else 0.0)) % 360
             ),
             street_m=street_m,
-            pitch_off_deg=_smooth(self._pitch_deg, t_s / self.duration_s),
+            pitch_off_deg=round(_smooth(self._pitch_deg, t_s / self.duration_s) / _PITCH_STEP_DEG)
+            * _PITCH_STEP_DEG,
         )
 
     def fixes(self, grid: Grid, *, true: bool = False) -> tuple[RawFix, ...]:

@@ -138,7 +138,7 @@ def ground_at(lens: Lens, x_px: Floats64, y_px: Floats64) -> tuple[Floats64, Flo
         return scale * ray[..., 0], scale * ray[..., 1]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def see_ground(lens: Lens) -> Ground:
     """Find the ground under every pixel of a lens."""
     rows = np.arange(lens.height_px) + 0.5

@@ -32,6 +32,7 @@ _HAZE_RANGE_M = 260.0
 _RELIEF_RANGE_M = 28.0
 _MARCH_STEPS = 12
 _NOISE_PAD_PX = 61
+_POSTURES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +263,7 @@ def _sky(lens: Lens) -> Picture:
     return _sky_picture(lens).copy()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=_POSTURES)
 def _sky_picture(lens: Lens) -> Picture:
     zenith = np.array([226.0, 206.0, 188.0], np.float32)
     horizon = np.array([232.0, 228.0, 222.0], np.float32)
@@ -276,18 +277,18 @@ def _sky_picture(lens: Lens) -> Picture:
 
 
 @lru_cache(maxsize=2)
-def _falloff(lens: Lens, loss: float) -> Floats:
+def _falloff(height_px: int, width_px: int, loss: float) -> Floats:
     """Gain of the lens over the image, 1 in the middle."""
-    y = (np.arange(lens.height_px) + 0.5) / lens.height_px * 2 - 1
-    x = (np.arange(lens.width_px) + 0.5) / lens.width_px * 2 - 1
+    y = (np.arange(height_px) + 0.5) / height_px * 2 - 1
+    x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
     gain = 1 - loss * (x[None, :] ** 2 + y[:, None] ** 2) / 2
     return np.repeat(gain[..., None], 3, axis=2).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
-def _noise_bank(lens: Lens, spread: float) -> NDArray[np.int16]:
+def _noise_bank(height_px: int, width_px: int, spread: float) -> NDArray[np.int16]:
     """More sensor noise than one frame needs; a frame takes a window of it."""
-    shape = (lens.height_px + _NOISE_PAD_PX, lens.width_px + _NOISE_PAD_PX, 3)
+    shape = (height_px + _NOISE_PAD_PX, width_px + _NOISE_PAD_PX, 3)
     noise = np.random.default_rng(11).standard_normal(shape, dtype=np.float32) * spread
     noise = 0.75 * noise + 0.65 * noise.mean(axis=2, keepdims=True)
     return np.asarray(np.rint(noise), np.int16)
@@ -301,9 +302,9 @@ def _finish(frame: Picture, lens: Lens, finish: Finish, rng: Generator) -> Pictu
         _smear(frame, finish.motion_px)
     gain = finish.exposure * (1 + finish.exposure_spread * float(rng.uniform(-1, 1)))
     row, column = (int(start) for start in rng.integers(0, _NOISE_PAD_PX, 2))
-    bank = _noise_bank(lens, finish.noise)
+    bank = _noise_bank(lens.height_px, lens.width_px, finish.noise)
     speckle = bank[row : row + lens.height_px, column : column + lens.width_px]
-    lit = cv2.multiply(frame, _falloff(lens, finish.vignette), scale=gain, dtype=cv2.CV_16S)
+    lit = cv2.multiply(frame, _falloff(lens.height_px, lens.width_px, finish.vignette), scale=gain, dtype=cv2.CV_16S)
     return np.asarray(cv2.add(lit, speckle, dtype=cv2.CV_8U), np.uint8)
 
 

@@ -33,16 +33,16 @@ class GatherSettings:
 
     Attributes:
         same_pass_s: Sightings of one drive within this time share their GPS error.
-        gate: Squared Mahalanobis distance within which two places may be one (99 % of true
-            pairs in two dimensions lie within 9.21).
+        gate: Squared Mahalanobis distance within which two places may be one: wide (in two
+            dimensions 99.97 % of true pairs lie within it), since one frame tells two holes apart.
         floor_m: Standard deviation that is always added: a rim has no sharp middle.
         error_time_s: How long a GPS error lasts.
         window_m: Holes within this distance tell of the shift between two passes.
     """
 
     same_pass_s: float = 20.0
-    gate: float = 9.21
-    floor_m: float = 0.2
+    gate: float = 16.0
+    floor_m: float = 0.3
     error_time_s: float = 60.0
     window_m: float = 60.0
 

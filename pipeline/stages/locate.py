@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.footage import FrameRef
 from pipeline.domain.ids import DriveId, RunId
-from pipeline.domain.looks import Detection, PixelBox
+from pipeline.domain.looks import DefectKind, Detection, PixelBox
 from pipeline.domain.observations import Measurement, Observation, observation_id
 from pipeline.domain.places import GroundError
 from pipeline.domain.track import Pose
@@ -110,10 +110,12 @@ def locate_detection(
         settings: What is trusted how far.
 
     Returns:
-        None when the box lies beyond the range limit or above the horizon, or is cut off by the
-        picture's left, right or lower edge: nearer frames, or the ones before, show it whole.
+        None when the box lies beyond the range limit or above the horizon, or is a pothole cut off
+        by the picture's left, right or lower edge: the frames before show it whole. A crack may
+        be longer than any picture: what is in view of it is measured, and its sigma is its size.
     """
-    if _cut_off(detection.box, rig, settings.clip_margin_px):
+    cut_off = _cut_off(detection.box, rig, settings.clip_margin_px)
+    if cut_off and detection.kind is DefectKind.POTHOLE:
         return None
     ellipse = ellipse_of_box(detection.box, rig)
     if ellipse is None or not 0 < ellipse.forward_m <= settings.max_range_m:
@@ -128,6 +130,8 @@ def locate_detection(
     own, shared = _position_errors(ellipse, errors, sighting)
     east, north = to_grid(ellipse.right_m, ellipse.forward_m, pose.heading_deg)
     size_sigma = np.sqrt(np.diag(errors.own + errors.shared))
+    if cut_off:
+        size_sigma[2:] = np.maximum(size_sigma[2:], (ellipse.width_m, ellipse.length_m))
     return Observation(
         observation_id=observation_id(
             sighting.run_id, sighting.frame, detection.kind, detection.box

@@ -1,0 +1,141 @@
+"""The command line: `roadwear`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import commands_bench, commands_db, commands_models, commands_people
+from deploy.doors import expected_failures
+from deploy.queue_table import QueueFormat, print_queue
+from models.loading import Runtime
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Footage from a council's own vehicles in, a road maintenance queue out.",
+)
+app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
+app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
+app.add_typer(commands_people.app, name="people", help="Who may sign in.")
+app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
+
+Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]
+Track = Annotated[
+    Path | None, typer.Option("--track", help="GPX or NMEA track of the drive, times in UTC.")
+]
+Rig = Annotated[
+    Path | None, typer.Option("--rig", help="Rig file (TOML); without one wide sigmas are assumed.")
+]
+StartedAt = Annotated[
+    datetime | None,
+    typer.Option(
+        "--started-at",
+        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ"],
+        help="When the first clip began (UTC), if its own date is missing or wrong.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def survey(
+    clips: Clips,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    track: Track = None,
+    rig: Rig = None,
+    started_at: StartedAt = None,
+    runtime: Annotated[Runtime, typer.Option(help="What runs the network.")] = Runtime.OPENVINO,
+    device: Annotated[str, typer.Option(help="cpu; with ultralytics also cuda:0 …")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Look for defects in footage and write GeoJSON, pictures and a report. No database."""
+    from deploy.survey import survey as run  # noqa: PLC0415 - the line, only where it is needed
+
+    run(
+        clips, track=track, rig=rig, out=out, started_at=started_at, runtime=runtime,
+        device=device, as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command()
+def detect(
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON file for the boxes.")],
+    runtime: Annotated[Runtime, typer.Option(help="What runs the network.")] = Runtime.OPENVINO,
+    device: Annotated[str, typer.Option(help="cpu; with ultralytics also cuda:0 …")] = "cpu",
+    model: Annotated[str, typer.Option(help="The weights, by name.")] = "road-v1",
+) -> None:
+    """Write every box with confidence 0.01 or more of images, people and vehicles too."""
+    from deploy.detecting import detect as run  # noqa: PLC0415
+
+    run(paths, out=out, runtime=runtime, device=device, model=model)
+
+
+@app.command()
+def ingest(
+    clips: Clips,
+    owner: Annotated[str, typer.Option("--owner", help="Whose footage it is.")],
+    authority: Annotated[str, typer.Option("--authority", help="Whose road it is.")],
+    vehicle: Annotated[str, typer.Option("--vehicle", help="Fleet number.")],
+    track: Track = None,
+    rig: Rig = None,
+    started_at: StartedAt = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take footage into the database and bring the queue up to date. Safe to repeat."""
+    from deploy import ingest as door  # noqa: PLC0415
+    from pipeline import wiring  # noqa: PLC0415
+
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        batch = door.receive(
+            clips, owner=owner, authority=authority, vehicle=vehicle, track=track, rig=rig,
+            started_at=started_at, settings=settings,
+        )  # fmt: skip
+    door.ingest(batch, settings, as_json=as_json)
+
+
+@app.command()
+def queue(
+    authority: Annotated[str, typer.Option("--authority", help="Whose queue.")] = "demo",
+    output: Annotated[
+        QueueFormat, typer.Option("--format", help="table, json, csv or geojson.")
+    ] = QueueFormat.TABLE,
+) -> None:
+    """Show the queue of possible defects, the most urgent first, with reasons."""
+    with expected_failures():
+        print_queue(authority, output)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8750,
+) -> None:
+    """Serve the engineers' pages."""
+    from deploy.serving import serve as run  # noqa: PLC0415
+
+    with expected_failures():
+        run(host, port)
+
+
+@app.command()
+def demo(
+    *,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Go on to serve the pages at the end.")
+    ] = True,
+) -> None:
+    """Drive a simulated street twice and show how its potholes become a queue."""
+    from deploy.demo import demo as run  # noqa: PLC0415
+
+    with expected_failures():
+        run(serve_after=serve_after)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,109 @@
+"""`roadwear bench`: both sides in one run, as a ratio."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.doors import expected_failures, progress
+from models.loading import Runtime, load_detector
+from pipeline import wiring
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+
+app = typer.Typer(no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@app.command()
+def street(
+    seeds: Annotated[int, typer.Option(help="How many streets, seeds 0 …")] = 10,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    real: Annotated[bool, typer.Option(help="Run the real detector on rendered frames too.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Simulated streets with known truth: found, once, where, how large."""
+    from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
+        StreetBench,
+        figures_of,
+        run_street_bench,
+    )
+
+    chosen = tuple(range(first_seed, first_seed + seeds))
+    runs = {
+        "truth detector": StreetBench(seeds=chosen),
+        "truth detector, true track": StreetBench(seeds=chosen, true_track=True),
+        "truth detector, clusters": StreetBench(seeds=chosen[:1], cluster=True),
+    }
+    if real:
+        runs["real detector"] = StreetBench(seeds=chosen, render=True)
+        runs["real detector, clusters"] = StreetBench(seeds=chosen[:1], cluster=True, render=True)
+    table: dict[str, dict[str, float]] = {}
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        rule = wiring.policy(settings)[0].queue
+        grid = Ostn15Grid(epoch_year=2026.1)
+        for name, bench in runs.items():
+            detector = (
+                load_detector(
+                    settings.model, runtime=Runtime(settings.runtime), device=settings.device
+                )
+                if bench.render
+                else None
+            )
+            with progress(name, len(bench.seeds)) as bar:
+                score = run_street_bench(
+                    bench, grid=grid, rule=rule, detector=detector,
+                    on_street=lambda _, bar=bar: bar.advance(bar.task_ids[0]),
+                )  # fmt: skip
+            table[name] = figures_of(score)
+    _show(table, as_json=as_json)
+
+
+@app.command()
+def survey(
+    clip: Annotated[Path, typer.Argument(help="The clip.")],
+    track: Annotated[Path, typer.Option("--track", help="Its track.")],
+    rig: Annotated[Path | None, typer.Option("--rig", help="Its rig file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decoding alone, ultralytics on every frame, and this pipeline, in one go."""
+    from deploy.bench_survey import bench_survey  # noqa: PLC0415
+
+    with expected_failures():
+        table = bench_survey(clip, track=track, rig=rig)
+    _show(table, as_json=as_json)
+
+
+@app.command("footage")
+def make_footage(
+    out: Annotated[Path, typer.Argument(help="Folder for clip, track and rig file.")],
+    minutes: Annotated[int, typer.Option(help="One rendered minute, so often repeated.")] = 2,
+) -> None:
+    """Render the fixed footage of `bench survey`: H.264, 1280×720, 25 fps, 8 Mb/s, GOP 30, 30 mph."""
+    from deploy.bench_footage import bench_footage  # noqa: PLC0415
+
+    with expected_failures():
+        bench_footage(out, minutes=minutes)
+
+
+def _show(table: dict[str, dict[str, float]], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(table, indent=1))
+        return
+    names = list(dict.fromkeys(name for figures in table.values() for name in figures))
+    shown = Table(show_lines=True)
+    shown.add_column("figure")
+    for run in table:
+        shown.add_column(run, justify="right")
+    for name in names:
+        shown.add_row(name, *(_cell(figures.get(name)) for figures in table.values()))
+    Console(width=160).print(shown)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"

@@ -1,0 +1,126 @@
+"""`roadwear ingest`: footage into the database, as often as one likes."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from deploy.doors import REFUSED, expected_failures, progress, say
+from deploy.receiving import Batch, read_batch
+from models import Runtime, load_detector
+from pipeline import wiring
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
+from pipeline.line import Means, gather_drive, pieces_of, process_piece
+
+
+def receive(  # noqa: PLR0913 - what a person hands in
+    clips: list[Path],
+    *,
+    owner: str,
+    authority: str,
+    vehicle: str,
+    track: Path | None,
+    rig: Path | None,
+    started_at: datetime | None,
+    settings: wiring.Settings,
+) -> Batch:
+    """Store a drive's track and clips; clips that are there already keep their drive.
+
+    Raises:
+        InputError: Nothing usable was handed in, or the clips belong to several known drives.
+        OutageError: The database does not answer.
+    """
+    ledger = wiring.ledger(settings)
+    vehicle_id = ledger.make_known(owner, authority, vehicle)
+    owner_id = organisation_id(owner)
+    batch = read_batch(
+        clips,
+        track=track,
+        rig=rig,
+        started_at=started_at,
+        owners=(owner_id, organisation_id(authority), vehicle_id),
+    )
+    known = _known_drive(
+        [clip.sha256 for _, clip in batch.received.clips],
+        lambda sha256: ledger.drive_of_clip(owner_id, sha256),
+    )
+    if known is not None:
+        return Batch(received=ledger.load_drive(owner_id, known), refused=batch.refused)
+    wiring.prepare(batch.received, settings.line())
+    ledger.receive(batch.received)
+    return batch
+
+
+def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
+    """Process every piece of a received drive that is not done yet, then gather."""
+    with expected_failures():
+        received = batch.received
+        ledger, blobs = wiring.ledger(settings), wiring.blobs(settings)
+        detector = load_detector(
+            settings.model, runtime=Runtime(settings.runtime), device=settings.device
+        )
+        prepared = wiring.prepare(received, settings.line())
+        begin, end = prepared.span_m()
+        done = fresh = 0
+        with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
+            means = Means(
+                footage=wiring.footage(),
+                detector=detector,
+                settings=settings.line(),
+                on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
+            )
+            for placed in prepared.clips:
+                for piece in pieces_of(placed.clip, settings=settings.line()):
+                    found = process_piece(
+                        prepared, placed, piece, means, ledger=ledger, blobs=blobs
+                    )
+                    done += 1
+                    fresh += found is not None
+        gathered = gather_drive(
+            received.drive.authority_id,
+            received.drive.drive_id,
+            ledger=ledger,
+            policy=wiring.policy(settings),
+            settings=settings.line(),
+        )
+    changes: dict[str, int] = {}
+    for change in gathered.changes:
+        changes[change.change.value] = changes.get(change.change.value, 0) + 1
+    result = {
+        "drive_id": str(received.drive.drive_id),
+        "pieces": done,
+        "pieces_new": fresh,
+        "changes": changes,
+        "refused": list(batch.refused),
+    }
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        counted = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(changes.items()))
+        say(
+            f"Drive {result['drive_id']}: {fresh} of {done} pieces were new; "
+            f"possible defects: {counted or 'none'}."
+        )
+    if batch.refused:
+        raise typer.Exit(REFUSED)
+
+
+def _known_drive(
+    shas: list[ClipSha256], drive_of: Callable[[ClipSha256], DriveId | None]
+) -> DriveId | None:
+    """Return the drive that all of these clips already belong to; None if none is known."""
+    drives = {sha256: drive_of(sha256) for sha256 in shas}
+    known = {drive for drive in drives.values() if drive is not None}
+    if not known:
+        return None
+    if len(known) > 1 or None in drives.values():
+        raise InputError(
+            "some of these clips were received before, with other ones; give new clips by "
+            "themselves, with their track"
+        )
+    return known.pop()
+
+

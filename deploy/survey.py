@@ -1,0 +1,235 @@
+"""`roadwear survey`: footage and a track to files, without a database."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import typer
+
+from deploy.doors import REFUSED, USAGE, expected_failures, progress, say
+from deploy.receiving import Batch, read_batch
+from models import Runtime, load_detector
+from pipeline import wiring
+from pipeline.adapters.export_geojson import (
+    coverage_geojson,
+    defects_geojson,
+    observations_geojson,
+)
+from pipeline.domain.defects import Defect, DefectState
+from pipeline.domain.evidence import StillKind
+from pipeline.domain.findings import Findings
+from pipeline.domain.ids import DefectId
+from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.observations import Coverage
+from pipeline.line import (
+    Gathered,
+    LineSettings,
+    Means,
+    PreparedDrive,
+    gather_defects,
+    pieces_of,
+    survey_piece,
+)
+from pipeline.stages.cover import Stretch, fill_stretches
+
+
+def survey(
+    clips: list[Path],
+    *,
+    track: Path | None,
+    rig: Path | None,
+    out: Path,
+    started_at: datetime | None,
+    runtime: Runtime,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Survey clips as one drive and write what was found."""
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        _make_folder(out)
+        began = perf_counter()
+        batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
+        prepared = wiring.prepare(batch.received, settings.line())
+        findings = _survey(prepared, settings, runtime, device)
+        line = settings.line()
+        rule = wiring.policy(settings)[0].queue
+        gathered = gather_defects(
+            [o for found in findings for o in found.observations],
+            before={}, known={}, constraints=(), rule=rule, settings=line,
+        )  # fmt: skip
+        report = write_results(out, batch, prepared, findings, gathered)
+        report["wall_s"] = round(perf_counter() - began, 3)
+        (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), "utf-8")
+    _tell(report, out, as_json=as_json)
+    if batch.refused:
+        raise typer.Exit(REFUSED)
+
+
+def write_results(
+    out: Path,
+    batch: Batch,
+    prepared: PreparedDrive,
+    findings: list[Findings],
+    gathered: Gathered,
+) -> dict[str, Any]:
+    """Write defects, observations, coverage and evidence; return the report."""
+    grid = wiring.grid_at(batch.received)
+    shown = sorted(
+        (d for d in gathered.defects.values() if d.state is not DefectState.CANDIDATE),
+        key=lambda d: (-d.confidence, str(d.defect_id)),
+    )
+    evidence = _write_evidence(out, findings, gathered, {d.defect_id for d in shown})
+    (out / "defects.geojson").write_bytes(defects_geojson(shown, evidence, grid))
+    observations = [o for found in findings for o in found.observations]
+    (out / "observations.geojson").write_bytes(
+        observations_geojson(observations, gathered.member_of, grid)
+    )
+    coverage = _whole_coverage(prepared, findings)
+    (out / "coverage.geojson").write_bytes(coverage_geojson(coverage, grid))
+    return _report(batch, prepared, findings, coverage, shown)
+
+
+def _survey(
+    prepared: PreparedDrive, settings: wiring.Settings, runtime: Runtime, device: str
+) -> list[Findings]:
+    detector = load_detector(settings.model, runtime=runtime, device=device)
+    begin, end = prepared.span_m()
+    with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
+        means = Means(
+            footage=wiring.footage(),
+            detector=detector,
+            settings=settings.line(),
+            on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
+        )
+        return [
+            survey_piece(prepared, placed, piece, means)
+            for placed in prepared.clips
+            for piece in pieces_of(placed.clip, settings=means.settings)
+        ]
+
+
+def _write_evidence(
+    out: Path, findings: list[Findings], gathered: Gathered, shown: set[DefectId]
+) -> dict[DefectId, list[str]]:
+    """Write the pictures of the defects that are reported, and road views; return their names."""
+    folder = out / "evidence"
+    folder.mkdir(exist_ok=True)
+    names: dict[DefectId, list[str]] = {}
+    for found in findings:
+        for number, still in enumerate(found.stills):
+            stem = f"{still.frame.clip_sha256[:8]}-{still.frame.pts}-{number}-{still.kind.value}"
+            owner = (
+                None
+                if still.observation_id is None
+                else gathered.member_of.get(still.observation_id)
+            )
+            if still.kind is not StillKind.ROAD_VIEW and owner not in shown:
+                continue
+            (folder / f"{stem}.jpg").write_bytes(still.jpeg)
+            if owner is not None:
+                names.setdefault(owner, []).append(f"evidence/{stem}.jpg")
+    return names
+
+
+def _whole_coverage(prepared: PreparedDrive, findings: list[Findings]) -> list[Coverage]:
+    """Return the coverage of the whole drive: pieces joined, every gap named."""
+    parts = [c for found in findings for c in found.coverage]
+    begin, end = prepared.span_m()
+    whole = fill_stretches(
+        [Stretch(from_m=c.from_m, to_m=c.to_m, reason=c.reason) for c in parts],
+        from_m=begin,
+        to_m=end,
+        reason=NotLookedReason.OUT_OF_VIEW,
+    )
+    left = max((c.left_m for c in parts), default=0.0)
+    right = max((c.right_m for c in parts), default=0.0)
+    run_id = findings[0].run.run_id
+    return [
+        Coverage(
+            run_id=run_id,
+            from_m=s.from_m,
+            to_m=s.to_m,
+            reason=s.reason,
+            left_m=left if s.reason is None else 0.0,
+            right_m=right if s.reason is None else 0.0,
+            line=prepared.placer.points_between(s.from_m, s.to_m),
+        )
+        for s in whole
+    ]
+
+
+def _report(
+    batch: Batch,
+    prepared: PreparedDrive,
+    findings: list[Findings],
+    coverage: list[Coverage],
+    shown: list[Defect],
+) -> dict[str, Any]:
+    not_looked: Counter[str] = Counter()
+    stage_s: Counter[str] = Counter()
+    for found in findings:
+        not_looked.update(found.not_looked)
+        for stage, seconds in found.stage_s.items():
+            stage_s[stage] += seconds  # type: ignore[assignment]
+    begin, end = prepared.span_m()
+    clock = prepared.clips[0].clock
+    detector = findings[0].run.detector
+    return {
+        "footage_s": round(sum(p.clip.duration_s for p in prepared.clips), 3),
+        "wall_s": 0.0,
+        "frames_decoded": sum(found.decoded for found in findings),
+        "frames_looked": sum(found.looked for found in findings),
+        "not_looked": dict(not_looked),
+        "metres_driven": round(end - begin, 2),
+        "metres_looked": round(sum(c.to_m - c.from_m for c in coverage if c.looked), 2),
+        "stage_s": {stage: round(seconds, 4) for stage, seconds in stage_s.items()},
+        "model_id": detector.model_id,
+        "device": detector.runtime,
+        "clock_offset_s": clock.offset_s,
+        "clock_offset_sigma_s": clock.sigma_s,
+        "clock_how": clock.how,
+        "rig": asdict(prepared.rig),
+        "defects": len(shown),
+        "observations": sum(len(found.observations) for found in findings),
+        "track_refused": dict(prepared.refused_fixes),
+        "refused": list(batch.refused),
+        "cut": [
+            {"clip_sha256": found.run.piece.clip_sha256, "at_s": round(found.cut_at_s, 3)}
+            for found in findings
+            if found.cut_at_s is not None
+        ],
+    }
+
+
+def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    say(
+        f"{report['defects']} possible defects on {report['metres_looked']:.0f} m looked at, of "
+        f"{report['metres_driven']:.0f} m driven ({report['frames_looked']} looks, "
+        f"{report['wall_s']:.1f} s); written to {out}"
+    )
+    if report["rig"]["how"].startswith("assumed"):
+        say(
+            f"The camera's rig is not known ({report['rig']['how']}): places and sizes carry wide "
+            "sigmas. Measure it once and give it with --rig (docs/rig-files.md)."
+        )
+    for cut in report["cut"]:
+        say(f"The footage ends at {cut['at_s']:.0f} s, before its index says; the rest is lost.")
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        (out / "evidence").mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        say(f"roadwear: the output folder {out} cannot be written ({error.strerror})")
+        raise typer.Exit(USAGE) from error

@@ -1,0 +1,158 @@
+"""process-drive: one upload to defects, a piece of footage at a time.
+
+What is asked for and what is done stands in PostGIS under natural keys, so any piece may run
+twice; Prefect distributes, retries outages, and shows. Parameters, results and logs carry ids.
+"""
+
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from prefect import flow, get_run_logger, task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+
+from models import Runtime, load_detector
+from pipeline import wiring
+from pipeline.domain.errors import OutageError
+from pipeline.domain.footage import Piece
+from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId
+from pipeline.domain.ports import Detector
+from pipeline.line import Means, PreparedDrive, gather_drive, pieces_of, process_piece
+
+_RETRY_DELAYS_S = [2, 10, 30]
+
+
+def only_outages(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Return whether a failed task is worth another try: outages are, refusals and bugs are not."""
+    try:
+        state.result()
+    except OutageError:
+        return True
+    except Exception:  # noqa: BLE001 - any other failure is answered with no retry
+        return False
+    return False
+
+
+@task(
+    name="process-piece",
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=only_outages,
+    task_run_name="piece-{clip_sha256:.8}-{from_pts}",
+)
+def process_piece_task(
+    organisation_id: UUID, drive_id: UUID, clip_sha256: str, from_pts: int, to_pts: int
+) -> dict[str, int]:
+    """Survey one piece of footage and store what it shows.
+
+    Args:
+        organisation_id: Whose footage it is.
+        drive_id: The drive.
+        clip_sha256: The clip.
+        from_pts: Where the piece begins, in ticks of the clip.
+        to_pts: Where it ends, not included.
+
+    Returns:
+        Counts: looked, observations, not_looked, already_done.
+    """
+    settings = wiring.Settings.from_env()
+    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
+    piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)
+    means = Means(
+        footage=wiring.footage(), detector=_detector(settings), settings=settings.line()
+    )
+    found = process_piece(
+        prepared,
+        placed,
+        piece,
+        means,
+        ledger=wiring.ledger(settings),
+        blobs=wiring.blobs(settings),
+    )
+    if found is None:
+        return {"looked": 0, "observations": 0, "not_looked": 0, "already_done": 1}
+    return {
+        "looked": found.looked,
+        "observations": len(found.observations),
+        "not_looked": sum(found.not_looked.values()),
+        "already_done": 0,
+    }
+
+
+@task(
+    name="gather",
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=only_outages,
+)
+def gather_task(authority_id: UUID, drive_id: UUID) -> dict[str, int]:
+    """Join what a drive saw to what is known, and bring the authority's queue up to date.
+
+    Args:
+        authority_id: Whose road it is.
+        drive_id: The drive.
+
+    Returns:
+        How many defects each kind of change concerns.
+    """
+    settings = wiring.Settings.from_env()
+    gathered = gather_drive(
+        OrganisationId(authority_id),
+        DriveId(drive_id),
+        ledger=wiring.ledger(settings),
+        policy=wiring.policy(settings),
+        settings=settings.line(),
+    )
+    counts: dict[str, int] = {}
+    for change in gathered.changes:
+        counts[change.change.value] = counts.get(change.change.value, 0) + 1
+    return counts
+
+
+@flow(name="process-drive", flow_run_name="drive-{drive_id}")
+def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
+    """Take one received drive down the line, from footage to the queue.
+
+    Args:
+        organisation_id: Whose footage it is.
+        drive_id: The drive, as `roadwear ingest` stored it.
+
+    Returns:
+        Counts over all pieces, and of what gathering changed.
+    """
+    settings = wiring.Settings.from_env()
+    log = get_run_logger()
+    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    total = {"pieces": 0, "looked": 0, "observations": 0, "not_looked": 0, "already_done": 0}
+    for placed in prepared.clips:
+        for piece in pieces_of(placed.clip, settings=settings.line()):
+            counts = process_piece_task(
+                organisation_id, drive_id, piece.clip_sha256, piece.from_pts, piece.to_pts
+            )
+            total["pieces"] += 1
+            for name, count in counts.items():
+                total[name] += count
+            log.info("piece %s done: %s", piece.clip_sha256[:8], counts)
+    changes = gather_task(prepared.drive.authority_id, drive_id)
+    log.info("gathered: %s", changes)
+    return total | changes
+
+
+def _prepared(
+    organisation: OrganisationId, drive_id: DriveId, settings: wiring.Settings
+) -> PreparedDrive:
+    return wiring.prepare(
+        wiring.ledger(settings).load_drive(organisation, drive_id), settings.line()
+    )
+
+
+def _detector(settings: wiring.Settings) -> Detector:
+    return _loaded(settings.model, settings.runtime, settings.device)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, runtime: str, device: str) -> Detector:
+    """Load a detector once a worker process."""
+    return load_detector(model, runtime=Runtime(runtime), device=device)

@@ -1,0 +1,350 @@
+"""The web application: routes that ask, pass on, and answer."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from starlette.middleware.sessions import SessionMiddleware
+
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.defects import (
+    load_defect,
+    load_entry,
+    load_evidence,
+    load_queue,
+    mark_shown,
+)
+from pipeline.adapters.postgres.people import (
+    Person,
+    load_decisions,
+    load_person,
+    save_decision,
+    sign_in,
+)
+from pipeline.domain.decisions import Decision, Move, RejectReason
+from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
+from pipeline.domain.ids import DecisionId, DefectId, OrganisationId, PersonId
+from pipeline.domain.ports import Blobs, Clock
+from pipeline.review import words
+from pipeline.stages.decide import StaleError, apply_decision
+
+STATUSES: dict[type[RoadwearError], int] = {
+    StaleError: 409,
+    RuleError: 422,
+    InputError: 404,
+    OutageError: 503,
+}
+_STATIC = Path(__file__).parent / "static"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+_SESSION_S = 8 * 3600
+_LONGEST_NOTE = 2000
+
+
+class SignedOutError(Exception):
+    """Nobody is signed in; the browser is sent to the sign-in page."""
+
+
+class Desk:
+    """What the routes share: the database, the pictures, the clock, the templates."""
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+        """Prepare the templates."""
+        self.database = database
+        self.blobs = blobs
+        self.clock = clock
+        self._templates = Environment(
+            loader=PrefixLoader(
+                {
+                    "review": PackageLoader("pipeline.review"),
+                    "govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja"),
+                }
+            ),
+            autoescape=True,
+            undefined=StrictUndefined,
+        )
+
+    def page(
+        self, request: Request, template: str, *, status: int = 200, **values: object
+    ) -> HTMLResponse:
+        """Render a page with what every page shows."""
+        text = self._templates.get_template(f"review/{template}").render(
+            csrf=csrf_of(request), signed_in_as=request.session.get("name"), **values
+        )
+        return HTMLResponse(text, status_code=status)
+
+    def person(self, request: Request) -> Person:
+        """Return who is signed in.
+
+        Raises:
+            SignedOutError: Nobody is, or no longer.
+        """
+        try:
+            organisation = OrganisationId(UUID(request.session["organisation"]))
+            person_id = PersonId(UUID(request.session["person"]))
+        except (KeyError, ValueError) as error:
+            raise SignedOutError from error
+        with self.database.acting_for(organisation) as connection:
+            person = load_person(connection, person_id)
+        if person is None:
+            raise SignedOutError
+        return person
+
+
+def create_app(
+    *, database: Database, blobs: Blobs, clock: Clock, secret_key: str, https_only: bool = False
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        database: Where everything is.
+        blobs: Where the pictures are.
+        clock: Tells the time.
+        secret_key: Signs the session cookie.
+        https_only: Send the cookie over TLS alone; for anything but this machine itself.
+    """
+    app = FastAPI(title="Roadwear", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=secret_key,
+        max_age=_SESSION_S,
+        same_site="strict",
+        https_only=https_only,
+        session_cookie="roadwear_session",
+    )
+    app.middleware("http")(_safe_headers)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    desk = Desk(database, blobs, clock)
+    _add_errors(app, desk)
+    _add_doors(app, desk)
+    _add_queue(app, desk)
+    _add_decisions(app, desk)
+    return app
+
+
+def csrf_of(request: Request) -> str:
+    """Return the session's token, made when first asked for."""
+    if "csrf" not in request.session:
+        request.session["csrf"] = secrets.token_urlsafe(24)
+    return str(request.session["csrf"])
+
+
+def require_csrf(request: Request, token: str) -> None:
+    """Refuse a form that does not come from our own page.
+
+    Raises:
+        RuleError: The token is not the session's.
+    """
+    if not secrets.compare_digest(token.encode(), csrf_of(request).encode()):
+        raise RuleError("This form has expired. Go back, reload the page and try again.")
+
+
+async def _safe_headers(
+    request: Request, call_next: Callable[[Request], Any]
+) -> Response:
+    response: Response = await call_next(request)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _add_errors(app: FastAPI, desk: Desk) -> None:
+    @app.exception_handler(SignedOutError)
+    def to_sign_in(_request: Request, _error: SignedOutError) -> Response:
+        return RedirectResponse("/sign-in", status_code=303)
+
+    @app.exception_handler(RoadwearError)
+    def tell(request: Request, error: RoadwearError) -> Response:
+        status = next(s for kind, s in STATUSES.items() if isinstance(error, kind))
+        heading = {
+            409: "This possible defect has changed",
+            503: "The service is not available just now",
+            404: "Not found",
+        }.get(status, "That cannot be done")
+        return desk.page(
+            request, "error.html", status=status, heading=heading, message=str(error),
+            back=request.url.path.removesuffix("/decision"),
+        )  # fmt: skip
+
+    @app.exception_handler(404)
+    def not_found(request: Request, _error: Exception) -> Response:
+        return desk.page(
+            request, "error.html", status=404, heading="Not found",
+            message="There is no such page.", back="/queue",
+        )  # fmt: skip
+
+
+def _add_doors(app: FastAPI, desk: Desk) -> None:
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/")
+    def home() -> Response:
+        return RedirectResponse("/queue", status_code=303)
+
+    @app.get("/sign-in")
+    def sign_in_page(request: Request) -> Response:
+        return desk.page(request, "sign_in.html", problem=None, email="")
+
+    @app.post("/sign-in")
+    def sign_in_form(
+        request: Request,
+        csrf: Annotated[str, Form()],
+        email: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+    ) -> Response:
+        require_csrf(request, csrf)
+        person = sign_in(desk.database, email, password)
+        if person is None:
+            return desk.page(
+                request, "sign_in.html", status=401, email=email,
+                problem="No account has this address and password",
+            )  # fmt: skip
+        request.session.clear()
+        request.session.update(
+            organisation=str(person.organisation_id),
+            person=str(person.person_id),
+            name=person.name,
+        )
+        return RedirectResponse("/queue", status_code=303)
+
+    @app.post("/sign-out")
+    def sign_out(request: Request, csrf: Annotated[str, Form()]) -> Response:
+        require_csrf(request, csrf)
+        request.session.clear()
+        return RedirectResponse("/sign-in", status_code=303)
+
+
+def _add_queue(app: FastAPI, desk: Desk) -> None:
+    @app.get("/queue")
+    def queue_page(request: Request) -> Response:
+        person = desk.person(request)
+        with desk.database.acting_for(person.organisation_id) as connection:
+            queue = load_queue(connection, person.organisation_id)
+        rows = [words.queue_row(place, e, d) for place, (e, d) in enumerate(queue, 1)]
+        return desk.page(request, "queue.html", rows=rows)
+
+    @app.get("/defects/{defect_id}")
+    def defect_page(request: Request, defect_id: UUID) -> Response:
+        person = desk.person(request)
+        return _defect_page(desk, request, person, DefectId(defect_id), problem=None)
+
+    @app.get("/defects/{defect_id}/pictures/{number}")
+    def picture(request: Request, defect_id: UUID, number: int) -> Response:
+        person = desk.person(request)
+        with desk.database.acting_for(person.organisation_id) as connection:
+            stills = load_evidence(connection, [DefectId(defect_id)]).get(DefectId(defect_id), ())
+        if not 0 <= number < len(stills):
+            raise InputError("There is no such picture.")
+        jpeg = desk.blobs.get(stills[number]["blob_key"])
+        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private"})
+
+
+def _add_decisions(app: FastAPI, desk: Desk) -> None:
+    @app.post("/defects/{defect_id}/decision")
+    def decide(
+        request: Request,
+        defect_id: UUID,
+        csrf: Annotated[str, Form()],
+        seen_version: Annotated[int, Form()],
+        move: Annotated[str, Form()] = "",
+        reason: Annotated[str, Form()] = "",
+        note: Annotated[str, Form()] = "",
+    ) -> Response:
+        require_csrf(request, csrf)
+        person = desk.person(request)
+        problem = _form_problem(move, reason, note)
+        if problem is not None:
+            return _defect_page(desk, request, person, DefectId(defect_id), problem=problem)
+        _decide(
+            desk, person, DefectId(defect_id), Move(move), seen_version,
+            RejectReason(reason) if move == Move.REJECT else None, note.strip(),
+        )  # fmt: skip
+        return RedirectResponse(f"/defects/{defect_id}", status_code=303)
+
+
+def _decide(
+    desk: Desk,
+    person: Person,
+    defect_id: DefectId,
+    move: Move,
+    seen_version: int,
+    reason: RejectReason | None,
+    note: str,
+) -> None:
+    """Record one decision: the defect is held while its version is compared."""
+    with desk.database.acting_for(person.organisation_id) as connection:
+        defect = load_defect(connection, defect_id, lock=True)
+        if defect is None:
+            raise InputError("There is no such defect.")
+        entry = load_entry(connection, defect_id)
+        stills = load_evidence(connection, [defect_id]).get(defect_id, ())
+        decision = Decision(
+            decision_id=DecisionId(uuid4()),
+            defect_id=defect_id,
+            person_id=person.person_id,
+            move=move,
+            seen_version=seen_version,
+            policy_sha256=entry.policy_sha256 if entry else "",
+            reason=reason,
+            note=note,
+            decided_at=desk.clock.now(),
+        )
+        after = apply_decision(defect, decision, roles=person.roles)
+        shown = {
+            "facts": words.facts(defect, entry),
+            "reasons": list(entry.reasons) if entry else [],
+            "pictures": [still["blob_key"] for still in stills],
+        }
+        save_decision(connection, person.organisation_id, decision, after, shown)
+
+
+def _defect_page(
+    desk: Desk, request: Request, person: Person, defect_id: DefectId, *, problem: str | None
+) -> Response:
+    with desk.database.acting_for(person.organisation_id) as connection:
+        defect = load_defect(connection, defect_id)
+        if defect is None:
+            raise InputError("There is no such defect.")
+        mark_shown(connection, defect_id, desk.clock.now())
+        entry = load_entry(connection, defect_id)
+        stills = load_evidence(connection, [defect_id]).get(defect_id, ())
+        decisions = load_decisions(connection, defect_id)
+    return desk.page(
+        request,
+        "defect.html",
+        status=200 if problem is None else 422,
+        problem=problem,
+        defect=defect,
+        heading=f"{'' if defect.state.confirmed else 'Possible '}{defect.kind.words}".capitalize(),
+        facts=words.facts(defect, entry),
+        reasons=entry.reasons if entry else (),
+        pictures=words.pictures(stills),
+        decisions=[words.decision_words(d) for d in decisions],
+        undecided=entry is not None,
+        reject_reasons=[(reason.value, reason.words) for reason in RejectReason],
+    )
+
+
+def _form_problem(move: str, reason: str, note: str) -> str | None:
+    """Return what is wrong with a decision form, or None."""
+    if move not in set(Move):
+        return "Choose whether you approve or reject"
+    if move == Move.REJECT and reason not in set(RejectReason):
+        return "Choose why you reject it"
+    if move == Move.REJECT and reason == RejectReason.OTHER and not note.strip():
+        return "Say in the note why you reject it"
+    if len(note) > _LONGEST_NOTE:
+        return f"The note must be {_LONGEST_NOTE} characters or fewer"
+    return None

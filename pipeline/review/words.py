@@ -1,0 +1,127 @@
+"""What the pages say: view models made of domain types. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pipeline.domain.decisions import Move, RejectReason
+from pipeline.domain.defects import Defect
+from pipeline.domain.evidence import StillKind
+from pipeline.domain.observations import Measurement
+from pipeline.domain.queue import QueueEntry
+
+_LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One line of the queue."""
+
+    place: int
+    defect_id: str
+    what: str
+    category: str
+    size: str
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One still on the page."""
+
+    number: int
+    caption: str
+    alternative: str
+    width_px: int
+    height_px: int
+
+
+def queue_row(place: int, entry: QueueEntry, defect: Defect) -> QueueRow:
+    """Return a line of the queue."""
+    return QueueRow(
+        place=place,
+        defect_id=str(defect.defect_id),
+        what=f"Possible {defect.kind.words}",
+        category=entry.category,
+        size=f"{defect.width_m.value:.2f} m wide, {defect.length_m.value:.2f} m long",
+        where=where_words(defect),
+        why=entry.reasons[-2] if len(entry.reasons) > 1 else entry.reasons[0],
+    )
+
+
+def where_words(defect: Defect) -> str:
+    """Return the place with its uncertainty."""
+    return (
+        f"{defect.at.easting_m:.1f} E, {defect.at.northing_m:.1f} N, "
+        f"within {2 * defect.error.sigma_m:.1f} m"
+    )
+
+
+def facts(defect: Defect, entry: QueueEntry | None) -> list[tuple[str, str]]:
+    """Return what is known of a defect, line by line; what is not known is said."""
+    lines = [
+        ("Status", defect.state.words),
+        ("Place (National Grid)", where_words(defect)),
+        ("Width, across the lane", _size_words(defect.width_m)),
+        ("Length, along the lane", _size_words(defect.length_m)),
+        ("Area", f"{defect.area_m2.value:.2f} m² ± {2 * defect.area_m2.sigma:.2f} m²"),
+        ("Depth", _depth_words(defect)),
+        ("Direction of travel", f"{defect.heading_deg:.0f}° from grid north"),
+        ("Seen", f"{defect.sightings} pictures on {defect.drives} drives"),
+        ("First seen", instant_words(defect.first_seen_at)),
+        ("Last seen", instant_words(defect.last_seen_at)),
+        ("Detector's confidence", f"{defect.confidence:.0%}"),
+    ]
+    if entry is not None:
+        lines.insert(1, ("Proposed category", f"{entry.category} (risk {entry.score:.1f})"))
+    return lines
+
+
+def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:
+    """Return the stills of a defect with captions."""
+    shown = []
+    for number, still in enumerate(stills):
+        kind = StillKind(still["kind"])
+        hidden = still["bystanders"]
+        gone = f"; {hidden} people or vehicles painted over" if hidden else ""
+        shown.append(
+            Picture(
+                number=number,
+                caption=f"{kind.words}, {instant_words(still['taken_at'])}{gone}",
+                alternative=f"{kind.words}, taken {still['range_m']:.0f} m before the place",
+                width_px=still["width_px"],
+                height_px=still["height_px"],
+            )
+        )
+    return shown
+
+
+def decision_words(decision: Mapping[str, Any]) -> str:
+    """Return a past decision as a sentence."""
+    verb = "approved" if decision["move"] == Move.APPROVE else "rejected"
+    why = f" because: {RejectReason(decision['reason']).words}" if decision["reason"] else ""
+    note = f" Note: {decision['note']}" if decision["note"] else ""
+    return (
+        f"{decision['name']} {verb} this on {instant_words(decision['decided_at'])}, "
+        f"having seen version {decision['seen_version']}{why}.{note}"
+    )
+
+
+def instant_words(instant: datetime) -> str:
+    """Return an instant as a page writes it, in British time."""
+    local = instant.astimezone(_LONDON)
+    return f"{local.day} {local:%B %Y, %H:%M:%S} ({local.tzname()})"
+
+
+def _size_words(size: Measurement) -> str:
+    low, high = size.interval
+    return f"{size.value:.2f} m (95 in 100 times between {low:.2f} and {high:.2f} m)"
+
+
+def _depth_words(defect: Defect) -> str:
+    if defect.depth_mm is None:
+        return "Unknown: one camera cannot measure it"
+    return f"{defect.depth_mm.value:.0f} mm ({defect.depth_mm.how})"

@@ -1,0 +1,189 @@
+"""Settings, read once, and the adapters that they choose, built when they are first needed."""
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.adapters.policy_toml import default_policy, read_policy
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.opening import open_database
+from pipeline.adapters.rig_toml import rig_for
+from pipeline.adapters.video_pyav import PyAvFootage
+from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.ports import Clock
+from pipeline.line import LineSettings, PreparedDrive, prepare_drive
+
+_DAYS_A_YEAR = 365.25
+
+
+class Settings(BaseSettings):
+    """What a person may set, each as ROADWEAR_… in the environment; unknown ones are refused."""
+
+    model_config = SettingsConfigDict(env_prefix="ROADWEAR_", extra="forbid", frozen=True)
+
+    home: Path = Field(
+        default=Path(".roadwear"), description="Folder for the private database and pictures."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL of the application, postgresql://…; otherwise the private one.",
+    )
+    database_owner_url: str | None = Field(
+        default=None,
+        description="The same database as its owner, for migrations; otherwise database_url.",
+    )
+    blobs_url: str | None = Field(
+        default=None, description="Store of pictures: s3://…, az://… or a folder."
+    )
+    policy: Path | None = Field(
+        default=None, description="The council's policy file; otherwise the generic 5×5 preset."
+    )
+    model: str = Field(default="road-v1", description="The detector's weights, by name.")
+    runtime: str = Field(default="openvino", description="openvino or ultralytics.")
+    device: str = Field(default="cpu", description="cpu, or for ultralytics cuda:0 …")
+    secret_key: str | None = Field(
+        default=None, description="Signs sessions; otherwise one is made and kept in home."
+    )
+    spacing_m: float = Field(default=3.0, gt=0, le=50, description="Metres between two looks.")
+    piece_s: float = Field(
+        default=120.0, ge=10, le=600, description="Seconds of footage in one unit of work."
+    )
+    road_view_every_m: float | None = Field(
+        default=None, gt=0, description="Keep a redacted road view so often; off by default."
+    )
+
+    @classmethod
+    def from_env(cls) -> "Settings":
+        """Read the environment.
+
+        Raises:
+            InputError: A setting is unknown or wrong.
+        """
+        known = {f"ROADWEAR_{name}".upper() for name in cls.model_fields}
+        unknown = sorted(
+            name for name in os.environ if name.startswith("ROADWEAR_") and name not in known
+        )
+        if unknown:
+            raise InputError(f"unknown setting {', '.join(unknown)}; see docs/settings.md")
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "_".join(str(part) for part in first["loc"]).upper()
+            raise InputError(f"setting ROADWEAR_{name}: {first['msg'].lower()}") from error
+
+    def line(self) -> LineSettings:
+        """Return the line's settings."""
+        standard = LineSettings()
+        return LineSettings(
+            sample=type(standard.sample)(spacing_m=self.spacing_m),
+            piece_s=self.piece_s,
+            road_view_every_m=self.road_view_every_m,
+        )
+
+
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
+
+
+def footage() -> PyAvFootage:
+    """Return what opens clips."""
+    return PyAvFootage()
+
+
+def grid_at(received: ReceivedDrive) -> Ostn15Grid:
+    """Return the grid for GPS places of a drive's day.
+
+    Raises:
+        InputError: The drive has no positions.
+    """
+    if not received.fixes:
+        raise InputError("the track has no usable position in it")
+    return Ostn15Grid(epoch_year=1970 + received.fixes[0].taken_at.timestamp() / 86400 / _DAYS_A_YEAR)
+
+
+def grid_now() -> Ostn15Grid:
+    """Return the grid for places that are given out today."""
+    return Ostn15Grid(epoch_year=1970 + clock().now().timestamp() / 86400 / _DAYS_A_YEAR)
+
+
+def prepare(received: ReceivedDrive, settings: LineSettings) -> PreparedDrive:
+    """Prepare a received drive with the real grid and rigs.
+
+    Raises:
+        InputError: See `prepare_drive`.
+    """
+    return prepare_drive(received, rig_for=rig_for, grid=grid_at(received), settings=settings)
+
+
+def policy(settings: Settings) -> tuple[CouncilPolicy, bytes]:
+    """Return the council's policy and its bytes.
+
+    Raises:
+        InputError: The policy file cannot be read.
+    """
+    return default_policy() if settings.policy is None else read_policy(settings.policy)
+
+
+def blobs(settings: Settings) -> ObstoreBlobs:
+    """Open the store of pictures.
+
+    Raises:
+        OutageError: It cannot be opened.
+    """
+    return ObstoreBlobs.from_location(
+        settings.blobs_url or str((settings.home / "blobs").resolve())
+    )
+
+
+def secret_key(settings: Settings) -> str:
+    """Return the key that signs sessions; made once and kept, readable by its owner alone.
+
+    Raises:
+        OutageError: It cannot be kept.
+    """
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.home / "secret_key"
+    try:
+        if not path.exists():
+            settings.home.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(48), "utf-8")
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise OutageError(f"the session key cannot be kept in {path}: {error.strerror}") from error
+
+
+def ledger(settings: Settings) -> PostgresLedger:
+    """Return what is known and stored.
+
+    Raises:
+        OutageError: No database is set or running.
+    """
+    return PostgresLedger(database(settings), clock())
+
+
+@cache
+def _database(url: str | None, home: Path) -> Database:
+    return open_database(url, home)
+
+
+def database(settings: Settings) -> Database:
+    """Return the application's database; one pool a process.
+
+    Raises:
+        OutageError: No database is set or running.
+    """
+    return _database(settings.database_url, settings.home)
