@@ -79,7 +79,7 @@ def _footage(street: Street, folder: Path) -> list[tuple[Path, Path, Path]]:
     folder.mkdir(parents=True, exist_ok=True)
     rig = simulated_rig()
     rig_path = folder / "rig.toml"
-    rig_path.write_text(_rig_toml(rig), "utf-8")
+    rig_path.write_text(rig_toml(rig), "utf-8")
     painted: list[Painter] = []
     drives = []
     for number in (1, 2):
@@ -116,7 +116,8 @@ def _write(
     write_clip(driven, simulated_rig(), painter, path, on_frame=tell)
 
 
-def _rig_toml(rig: CameraRig) -> str:
+def rig_toml(rig: CameraRig) -> str:
+    """Return the rig file of a simulated vehicle."""
     return (
         "# The simulated vehicle's rig, as well known as a measured one.\n"
         f"width_px = {rig.width_px}\nheight_px = {rig.height_px}\nfocal_px = {rig.focal_px:.3f}\n"

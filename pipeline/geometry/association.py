@@ -89,21 +89,22 @@ def join_sweeps(
             sweeps.append([group])
     for number, sweep in enumerate(sweeps):
         ballots = _ballots(sweep, sweeps[:number], matcher, home)
-        for index in _forced(sweep, things, must_join):
-            ballots.insert(0, index)
-        _assign(sweep, ballots, things, home, may_join, must_join)
-    return things
+        _assign(sweep, ballots, things, home, may_join)
+    return _joined_by_word(things, must_join)
 
 
-def _forced(
-    sweep: Sequence[Group], things: Sequence[Sequence[Group]], must_join: Judge
-) -> list[tuple[int, float, int, int]]:
-    return [
-        (-(10**6), 0.0, index, thing)
-        for index, group in enumerate(sweep)
-        for thing, others in enumerate(things)
-        if any(must_join(group, other) for other in others)
-    ]
+def _joined_by_word(things: list[list[Group]], must_join: Judge) -> list[list[Group]]:
+    """Join things that a person has said are one; it comes last, so that it moves no estimate."""
+    joined: list[list[Group]] = []
+    for thing in things:
+        same = [
+            other
+            for other in joined
+            if any(must_join(a, b) for a in thing for b in other)
+        ]
+        joined = [other for other in joined if not any(other is one for one in same)]
+        joined.append([group for part in (*same, thing) for group in part])
+    return sorted(joined, key=lambda thing: min(group.sweep for group in thing))
 
 
 def _ballots(
@@ -128,14 +129,13 @@ def _assign(
     things: list[list[Group]],
     home: dict[int, int],
     may_join: Judge,
-    must_join: Judge,
 ) -> None:
+    """Give each group at most one thing and each thing at most one group of the sweep."""
     placed: set[int] = set()
     filled: set[int] = set()
     for _, _, index, thing in ballots:
         group = sweep[index]
-        forced = any(must_join(group, other) for other in things[thing])
-        if index in placed or (thing in filled and not forced):
+        if index in placed or thing in filled:
             continue
         if all(may_join(group, other) for other in things[thing]):
             things[thing].append(group)

@@ -83,7 +83,7 @@ def _roughen(frame: NDArray[np.uint8], leaf: NDArray[np.uint8], lens: Lens) -> N
         frame[band] = cv2.add(frame[band], cv2.merge([rough] * 3), dtype=cv2.CV_8U)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def _leaf_texture(lens: Lens) -> NDArray[np.int16]:
     """Grain of foliage, as wide as the image."""
     rng = np.random.default_rng(5)

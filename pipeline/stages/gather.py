@@ -9,6 +9,7 @@ Nothing depends on the order of arrival: everything is sorted by natural keys fi
 observations give the same partition. A person's word (`Constraint`) is kept.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def _join_frames(
     together: frozenset[frozenset[ObservationId]],
     settings: GatherSettings,
 ) -> list[list[Observation]]:
-    """Join the sightings of one sweep: nearest pairs first, never two of one frame."""
+    """Join the sightings of one sweep: nearest pairs first, a person's word last."""
     cluster_of = list(range(len(sweep)))
     members = {i: [i] for i in cluster_of}
     for _, i, j in _near_pairs(sweep, together, settings):
@@ -196,7 +197,7 @@ def _near_pairs(
             if (b.seen_at - a.seen_at).total_seconds() > settings.same_pass_s:
                 break
             if frozenset((a.observation_id, b.observation_id)) in together:
-                pairs.append((-1.0, i, j))
+                pairs.append((math.inf, i, j))
             elif a.kind.family == b.kind.family and a.frame != b.frame:
                 apart_m2 = _mahalanobis([a], [b], settings)
                 if apart_m2 <= settings.gate:

@@ -1,0 +1,5 @@
+"""`python -m deploy` is `roadwear`."""
+
+from deploy.cli import main
+
+main()
