@@ -71,10 +71,22 @@ def _repeat(minute: Path, clip: Path, minutes: int) -> None:
     began = STARTED_AT.isoformat().replace("+00:00", "Z")
     with _started(
         [
-            "ffmpeg", "-y", "-v", "error", "-stream_loop", str(minutes - 1), "-i", str(minute),
-            "-c", "copy", "-metadata", f"creation_time={began}", "-movflags", "+faststart",
+            "ffmpeg",
+            "-y",
+            "-v",
+            "error",
+            "-stream_loop",
+            str(minutes - 1),
+            "-i",
+            str(minute),
+            "-c",
+            "copy",
+            "-metadata",
+            f"creation_time={began}",
+            "-movflags",
+            "+faststart",
             str(clip),
-        ]  # fmt: skip
+        ]
     ) as copier:
         if copier.wait():
             raise OutageError("ffmpeg could not repeat the rendered minute")

@@ -1,6 +1,7 @@
 """`roadwear bench`: both sides in one run, as a ratio."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 def street(
     seeds: Annotated[int, typer.Option(help="How many streets, seeds 0 …")] = 10,
     first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    real: Annotated[bool, typer.Option(help="Run the real detector on rendered frames too.")] = True,
+    real: Annotated[
+        bool, typer.Option(help="Run the real detector on rendered frames too.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Simulated streets with known truth: found, once, where, how large."""
@@ -35,11 +38,14 @@ def street(
     runs = {
         "truth detector": StreetBench(seeds=chosen),
         "truth detector, true track": StreetBench(seeds=chosen, true_track=True),
-        "truth detector, clusters": StreetBench(seeds=chosen[:1], cluster=True),
+        "truth detector, 40 streets": StreetBench(seeds=tuple(range(100, 140))),
+        "truth detector, cluster street": StreetBench(seeds=chosen[:1], cluster=True),
     }
     if real:
         runs["real detector"] = StreetBench(seeds=chosen, render=True)
-        runs["real detector, clusters"] = StreetBench(seeds=chosen[:1], cluster=True, render=True)
+        runs["real detector, cluster street"] = StreetBench(
+            seeds=chosen[:1], cluster=True, render=True
+        )
     table: dict[str, dict[str, float]] = {}
     with expected_failures():
         settings = wiring.Settings.from_env()
@@ -54,10 +60,10 @@ def street(
                 else None
             )
             with progress(name, len(bench.seeds)) as bar:
+                advance = partial(bar.advance, bar.task_ids[0])
                 score = run_street_bench(
-                    bench, grid=grid, rule=rule, detector=detector,
-                    on_street=lambda _, bar=bar: bar.advance(bar.task_ids[0]),
-                )  # fmt: skip
+                    bench, grid=grid, rule=rule, detector=detector, on_street=advance
+                )
             table[name] = figures_of(score)
     _show(table, as_json=as_json)
 
@@ -82,7 +88,7 @@ def make_footage(
     out: Annotated[Path, typer.Argument(help="Folder for clip, track and rig file.")],
     minutes: Annotated[int, typer.Option(help="One rendered minute, so often repeated.")] = 2,
 ) -> None:
-    """Render the fixed footage of `bench survey`: H.264, 1280×720, 25 fps, 8 Mb/s, GOP 30, 30 mph."""
+    """Render the footage of `bench survey`: H.264, 1280×720, 25 fps, 8 Mb/s, GOP 30, 30 mph."""
     from deploy.bench_footage import bench_footage  # noqa: PLC0415
 
     with expected_failures():

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import typer
@@ -94,9 +94,9 @@ def export(name: Name = DEFAULT_MODEL) -> None:
 _EDGES = ("left_px", "top_px", "right_px", "bottom_px")
 
 
-def _read(path: Path) -> dict[str, list[dict[str, str]]]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, list[dict[str, str]]] = json.loads(path.read_text("utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path.name}: these are no detections of `roadwear detect`") from error
     return document

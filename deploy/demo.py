@@ -40,9 +40,7 @@ def demo(*, serve_after: bool) -> None:
     settings = wiring.Settings.from_env()
     say("1/4 Starting the database …")
     start_and_migrate(settings)
-    street = make_street(
-        _SEED, length_m=150, holes=8, manholes=3, patches=3, shadows=4, cracks=2
-    )
+    street = make_street(_SEED, length_m=150, holes=8, manholes=3, patches=3, shadows=4, cracks=2)
     folder = settings.home / "demo"
     say("2/4 Driving down a simulated street, twice …")
     drives = _footage(street, folder)
@@ -110,9 +108,7 @@ def _render(street: Street, number: int, painter: Painter, clip: Path, track: Pa
     unfinished.replace(clip)
 
 
-def _write(
-    driven: Pass, painter: Painter, path: Path, tell: Callable[[int, int], None]
-) -> None:
+def _write(driven: Pass, painter: Painter, path: Path, tell: Callable[[int, int], None]) -> None:
     write_clip(driven, simulated_rig(), painter, path, on_frame=tell)
 
 

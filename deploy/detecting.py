@@ -15,16 +15,14 @@ from models import Runtime, load_card, load_detector
 from pipeline.adapters.video_pyav import sha256_of_file
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, FrameRef
-from pipeline.domain.looks import Looked, NotLooked
+from pipeline.domain.looks import Bystander, Detection, Looked, NotLooked, PixelBox
 
 FLOOR = 0.01
 _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def detect(
-    paths: list[Path], *, out: Path, runtime: Runtime, device: str, model: str
-) -> None:
+def detect(paths: list[Path], *, out: Path, runtime: Runtime, device: str, model: str) -> None:
     """Write every box of confidence 0.01 or more."""
     with expected_failures():
         images = _images(paths)
@@ -77,23 +75,20 @@ def _frames(images: list[Path], names: list[str], refused: list[str]) -> Iterato
 
 
 def _rows(image: str, look: Looked) -> list[dict[str, Any]]:
+    found: list[Detection | Bystander] = [*look.defects, *look.bystanders]
     return [
         {
             "image": image,
-            "kind": found.kind.value,
-            "box_px": [
-                round(edge, 2)
-                for edge in (
-                    found.box.left_px,
-                    found.box.top_px,
-                    found.box.right_px,
-                    found.box.bottom_px,
-                )
-            ],
-            "confidence": round(found.confidence, 5),
+            "kind": one.kind.value,
+            "box_px": _edges(one.box),
+            "confidence": round(one.confidence, 5),
         }
-        for found in (*look.defects, *look.bystanders)
+        for one in found
     ]
+
+
+def _edges(box: PixelBox) -> list[float]:
+    return [round(e, 2) for e in (box.left_px, box.top_px, box.right_px, box.bottom_px)]
 
 
 def _write(out: Path, text: str) -> None:

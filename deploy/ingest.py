@@ -16,7 +16,7 @@ from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
 from pipeline.line import Means, gather_drive, pieces_of, process_piece
 
 
-def receive(  # noqa: PLR0913 - what a person hands in
+def receive(
     clips: list[Path],
     *,
     owner: str,
@@ -122,5 +122,3 @@ def _known_drive(
             "themselves, with their track"
         )
     return known.pop()
-
-

@@ -68,7 +68,9 @@ def print_table(queue: Queue, authority: str) -> None:
     if not queue:
         say(f"Nothing waits in the queue of “{authority}”.")
         return
-    table = Table(title=f"Possible defects waiting for an engineer of “{authority}”", show_lines=True)
+    table = Table(
+        title=f"Possible defects waiting for an engineer of “{authority}”", show_lines=True
+    )
     for name in ("#", "Category", "Possible defect", "Place", "Why"):
         table.add_column(name, overflow="fold")
     for place, (entry, defect) in enumerate(queue, 1):
@@ -77,7 +79,8 @@ def print_table(queue: Queue, authority: str) -> None:
             f"{entry.category}\n{entry.impact} × {entry.likelihood}",
             f"{defect.kind.words}\n{defect.width_m.value:.2f} × {defect.length_m.value:.2f} m\n"
             f"{str(entry.defect_id)[:8]}",
-            f"{defect.at.easting_m:.1f}\n{defect.at.northing_m:.1f}\n± {2 * defect.error.sigma_m:.1f} m",
+            f"{defect.at.easting_m:.1f}\n{defect.at.northing_m:.1f}\n"
+            f"± {2 * defect.error.sigma_m:.1f} m",
             " ".join(entry.reasons[1:]),
         )
     Console().print(table)

@@ -27,7 +27,6 @@ from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.observations import Coverage
 from pipeline.line import (
     Gathered,
-    LineSettings,
     Means,
     PreparedDrive,
     gather_defects,
@@ -171,11 +170,11 @@ def _report(
     shown: list[Defect],
 ) -> dict[str, Any]:
     not_looked: Counter[str] = Counter()
-    stage_s: Counter[str] = Counter()
+    stage_s: dict[str, float] = {}
     for found in findings:
         not_looked.update(found.not_looked)
         for stage, seconds in found.stage_s.items():
-            stage_s[stage] += seconds  # type: ignore[assignment]
+            stage_s[stage] = stage_s.get(stage, 0.0) + seconds
     begin, end = prepared.span_m()
     clock = prepared.clips[0].clock
     detector = findings[0].run.detector

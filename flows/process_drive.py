@@ -20,7 +20,7 @@ from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId
 from pipeline.domain.ports import Detector
 from pipeline.line import Means, PreparedDrive, gather_drive, pieces_of, process_piece
 
-_RETRY_DELAYS_S = [2, 10, 30]
+_RETRY_DELAYS_S = [2.0, 10.0, 30.0]
 
 
 def only_outages(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -60,9 +60,7 @@ def process_piece_task(
     prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
     placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
     piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)
-    means = Means(
-        footage=wiring.footage(), detector=_detector(settings), settings=settings.line()
-    )
+    means = Means(footage=wiring.footage(), detector=_detector(settings), settings=settings.line())
     found = process_piece(
         prepared,
         placed,

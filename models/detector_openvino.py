@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 
 from models.boxes import (
     Letterbox,
@@ -99,7 +100,7 @@ class OpenVinoDetector:
         for frame, raw in zip(batch.frames, output, strict=True):
             yield frame.ref, self._judge(raw, batch.letterbox)
 
-    def _judge(self, raw: np.ndarray, letterbox: Letterbox) -> Look:  # type: ignore[type-arg]
+    def _judge(self, raw: NDArray[np.float32], letterbox: Letterbox) -> Look:
         if not np.isfinite(raw).all():
             return NotLooked(
                 reason=NotLookedReason.DETECTOR_FAILED, detail="the network's output is not finite"

@@ -110,7 +110,9 @@ def grid_at(received: ReceivedDrive) -> Ostn15Grid:
     """
     if not received.fixes:
         raise InputError("the track has no usable position in it")
-    return Ostn15Grid(epoch_year=1970 + received.fixes[0].taken_at.timestamp() / 86400 / _DAYS_A_YEAR)
+    return Ostn15Grid(
+        epoch_year=1970 + received.fixes[0].taken_at.timestamp() / 86400 / _DAYS_A_YEAR
+    )
 
 
 def grid_now() -> Ostn15Grid:

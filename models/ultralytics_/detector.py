@@ -54,7 +54,7 @@ class UltralyticsDetector:
             yield frame.ref, self._look(frame)
 
     def _look(self, frame: Frame) -> Look:
-        letterbox = Letterbox.fit(*frame.pixels.shape[:2], self._card)
+        letterbox = Letterbox.fit(frame.pixels.shape[0], frame.pixels.shape[1], self._card)
         try:
             result = self._yolo.predict(
                 frame.pixels,

@@ -17,7 +17,7 @@ def load_yolo(weights: Path, device: str) -> Any:  # noqa: ANN401 - the vendor's
     threads = cv2.getNumThreads()
     try:
         import torch  # noqa: PLC0415 - gigabytes, only where asked for
-        from ultralytics import YOLO, settings  # noqa: PLC0415
+        from ultralytics import YOLO, settings  # type: ignore[attr-defined] # noqa: PLC0415
     except ImportError as error:
         raise InputError(
             "this needs torch and ultralytics, which are not installed; "
@@ -25,7 +25,7 @@ def load_yolo(weights: Path, device: str) -> Any:  # noqa: ANN401 - the vendor's
         ) from error
     finally:
         cv2.setNumThreads(threads)
-    settings.update({"sync": False})
+    settings.update({"sync": False})  # type: ignore[no-untyped-call]
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError("torch finds no CUDA device here; use the device cpu")
     return YOLO(str(weights), task="detect")

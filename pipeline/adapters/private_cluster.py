@@ -22,6 +22,11 @@ from pathlib import Path
 from pipeline.domain.errors import OutageError
 
 _TIMEOUT_S = 60
+_ROLE = (
+    "do $$ begin if not exists (select from pg_roles where rolname = '{role}') then "
+    "create role {role} {options}; end if; end $$"
+)
+_DATABASE = "select datname from pg_database"
 _OWNER, _APP, _NAME = "roadwear_owner", "roadwear_login", "roadwear"
 
 
@@ -118,10 +123,8 @@ class PrivateCluster:
     def _make_roles(self, cluster: ClusterFile) -> None:
         """Make the database and the application's own login, once; real work is for migrations."""
         statements = [
-            "do $$ begin if not exists (select from pg_roles where rolname = 'roadwear_app') then "
-            "create role roadwear_app nologin; end if; end $$",
-            f"do $$ begin if not exists (select from pg_roles where rolname = '{_APP}') then "
-            f"create role {_APP} login in role roadwear_app; end if; end $$",
+            _ROLE.format(role="roadwear_app", options="nologin"),
+            _ROLE.format(role=_APP, options="login in role roadwear_app"),
             f"alter role {_APP} password '{cluster.app_password}'",
         ]
         environment = {"PGPASSWORD": cluster.owner_password}
@@ -131,9 +134,9 @@ class PrivateCluster:
             self._run("psql", *server, "-d", "postgres", *quiet, "-c", statement, env=environment)
         listed = self._run(
             "psql", *server, "-d", "postgres", "-X", "-A", "-t", "-c",
-            f"select 1 from pg_database where datname = '{_NAME}'", env=environment,
+            _DATABASE, env=environment,
         )  # fmt: skip
-        if not listed.strip():
+        if _NAME not in listed.split():
             self._run("createdb", *server, _NAME, env=environment)
 
     def _moved(self, cluster: ClusterFile) -> ClusterFile:
@@ -156,7 +159,7 @@ class PrivateCluster:
         user = _server_user()
         wanted.mkdir(mode=0o700, exist_ok=True)
         os.chown(wanted, user.pw_uid, user.pw_gid)
-        reaches = subprocess.run(
+        reaches = subprocess.run(  # noqa: S603 - our own arguments
             ["/usr/bin/test", "-w", str(wanted)],
             user=user.pw_uid, group=user.pw_gid, extra_groups=[], check=False,
         )  # fmt: skip
@@ -193,7 +196,7 @@ class PrivateCluster:
         try:
             done = subprocess.run(  # noqa: S603 - the program is found among PostgreSQL's own
                 [str(_binaries() / program), *arguments],
-                capture_output=program not in {"pg_ctl"},
+                capture_output=program != "pg_ctl",
                 stdin=subprocess.DEVNULL,
                 text=True,
                 check=True,

@@ -6,11 +6,12 @@ stands still) are not even decoded.
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip, Frame, FrameRef
 from pipeline.domain.ids import ClipSha256
 
+_Packet: TypeAlias = "Packet[VideoStream]"
 _EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
 _MOST_PACKETS = 600
 _CHUNK_BYTES = 1 << 20
@@ -49,8 +51,9 @@ class PyAvFootage:
             container = av.open(location)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(
-                f"{path.name}: this is not footage that can be read (its index is missing or it is "
-                "no video); if the recording was cut off, copy it again or have the camera repair it"
+                f"{path.name}: this is not footage that can be read (its index is missing or it "
+                "is no video); if the recording was cut off, copy it again or have the camera "
+                "repair it"
             ) from error
         with container:
             if not container.streams.video:
@@ -65,6 +68,19 @@ def sha256_of_file(path: Path) -> ClipSha256:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return ClipSha256(digest.hexdigest())
+
+
+class _Wanted:
+    """The next wanted presentation time; None when there is none left."""
+
+    def __init__(self, wanted_pts: Iterable[int]) -> None:
+        self._rest = iter(wanted_pts)
+        self.pts = next(self._rest, None)
+
+    def pass_by(self, pts: int) -> None:
+        """Go on to the first wanted time after this one."""
+        while self.pts is not None and self.pts <= pts:
+            self.pts = next(self._rest, None)
 
 
 class PyAvReader:
@@ -104,33 +120,30 @@ class PyAvReader:
 
     def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
         """Yield, for each wanted time, the first frame at or after it, each frame once."""
-        wanted = iter(wanted_pts)
-        target = next(wanted, None)
-        if target is None:
+        wanted = _Wanted(wanted_pts)
+        if wanted.pts is None:
             return
-        self._container.seek(target, stream=self._stream, backward=True)
+        self._container.seek(wanted.pts, stream=self._stream, backward=True)
         last = self._clip.first_pts
-        for frame in self._decode_wanted(lambda: target):
+        for frame in self._decode_wanted(wanted):
             pts = frame.pts
             if pts is None:
                 continue
             last = pts
-            if target is not None and pts >= target:
+            if pts >= wanted.pts:
                 yield self._as_frame(frame, pts)
-                while target is not None and target <= pts:
-                    target = next(wanted, None)
-            if target is None:
+                wanted.pass_by(pts)
+            if wanted.pts is None:
                 return
         self._note_cut(last)
 
-    def _decode_wanted(self, target: Callable[[], int | None]) -> Iterator[VideoFrame]:
+    def _decode_wanted(self, wanted: "_Wanted") -> Iterator[VideoFrame]:
         """Decode groups of pictures, leaving out those that end before the next wanted time."""
         idle = False
         for packets, next_key_pts in self._groups():
-            wanted = target()
-            if wanted is None:
+            if wanted.pts is None:
                 return
-            if next_key_pts is not None and wanted >= next_key_pts + self._lag:
+            if next_key_pts is not None and wanted.pts >= next_key_pts + self._lag:
                 if not idle:
                     yield from self._drain()
                 idle = True
@@ -145,9 +158,9 @@ class PyAvReader:
         """Reordering room, in ticks: frames that are shown before the next key frame come late."""
         return math.ceil(0.5 / self._clip.time_base)
 
-    def _groups(self) -> Iterator[tuple[list[Packet], int | None]]:
+    def _groups(self) -> Iterator[tuple[list[_Packet], int | None]]:
         """Yield packets from one key frame to the next, with the next one's time."""
-        group: list[Packet] = []
+        group: list[_Packet] = []
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size == 0:
@@ -161,7 +174,7 @@ class PyAvReader:
         if group:
             yield group, None
 
-    def _decode(self, packet: Packet) -> Iterator[VideoFrame]:
+    def _decode(self, packet: _Packet) -> Iterator[VideoFrame]:
         try:
             frames = self._codec.decode(packet)
         except av.error.FFmpegError:

@@ -97,11 +97,7 @@ def _joined_by_word(things: list[list[Group]], must_join: Judge) -> list[list[Gr
     """Join things that a person has said are one; it comes last, so that it moves no estimate."""
     joined: list[list[Group]] = []
     for thing in things:
-        same = [
-            other
-            for other in joined
-            if any(must_join(a, b) for a in thing for b in other)
-        ]
+        same = [other for other in joined if any(must_join(a, b) for a in thing for b in other)]
         joined = [other for other in joined if not any(other is one for one in same)]
         joined.append([group for part in (*same, thing) for group in part])
     return sorted(joined, key=lambda thing: min(group.sweep for group in thing))
@@ -203,7 +199,7 @@ class _Matcher:
         theirs: "_Arrays",
         near: NDArray[np.intp],
     ) -> Array:
-        """Return inverse 2×2 spreads (w×h) of what may differ between two passes after the shift."""
+        """Return inverse 2×2 spreads (w×h) of what may differ after the shift."""
         lapse = np.abs(ours.second[window] - group.second)
         changed = 2 * (1 - np.exp(-lapse / self.gates.error_time_s))
         drift = changed[:, None, None] * (np.trace(group.shared) / 2) * np.eye(2)

@@ -9,7 +9,8 @@ come from the implicit function theorem at the solution.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from pipeline.domain.looks import PixelBox
 from pipeline.geometry.ground import camera_axes, ground_points
 
 Array = NDArray[np.float64]
+Edges = tuple[float, float, float, float]
 
 _STEPS: Final = 12
 _CLOSE_PX: Final = 1e-6
@@ -102,10 +104,10 @@ def ellipse_errors(
         [ellipse.right_m, ellipse.forward_m, ellipse.width_m / 2, ellipse.length_m / 2]
     )
     by_ellipse = np.column_stack(
-        [_slope(lambda step, i=i: _box_of(_moved(halves, i, step), rig), 1e-4) for i in range(4)]
+        [_slope(partial(_box_moved, halves, i, rig), 1e-4) for i in range(4)]
     )
     back = np.linalg.pinv(by_ellipse)
-    by_pitch = -back @ _slope(lambda step: _box_of(halves, _turned(rig, "pitch_deg", step)), 1e-3)
+    by_pitch = -back @ _slope(partial(_box_turned, halves, rig, "pitch_deg"), 1e-3)
     edges = np.diag(np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px]))
     own = back @ edges @ back.T + np.outer(by_pitch, by_pitch) * pitch_jitter_deg**2
     shared = np.zeros((4, 4))
@@ -116,9 +118,7 @@ def ellipse_errors(
         ("mount_height_m", 1e-4, rig.mount_height_sigma_m),
         ("focal_px", 1e-1, rig.focal_sigma_px),
     ):
-        effect = -back @ _slope(
-            lambda change, name=name: _box_of(halves, _turned(rig, name, change)), step
-        )
+        effect = -back @ _slope(partial(_box_turned, halves, rig, name), step)
         shared += np.outer(effect, effect) * sigma**2
     to_full = np.diag([1.0, 1.0, 2.0, 2.0])
     return EllipseErrors(own=to_full @ own @ to_full, shared=to_full @ shared @ to_full)
@@ -138,10 +138,7 @@ def _solve(edges: Array, rig: CameraRig) -> Array | None:
             miss = edges - np.array(_box_of(guess, rig))
             if np.abs(miss).max() < _CLOSE_PX:
                 return guess
-            columns = [
-                _slope(lambda step, i=i: _box_of(_moved(guess, i, step), rig), 1e-5)
-                for i in range(4)
-            ]
+            columns = [_slope(partial(_box_moved, guess, i, rig), 1e-5) for i in range(4)]
             guess = guess + np.linalg.solve(np.column_stack(columns), miss)
         except (ValueError, np.linalg.LinAlgError):
             break
@@ -172,7 +169,7 @@ def _first_guess(edges: Array, rig: CameraRig) -> Array | None:
     )
 
 
-def _box_of(halves: Array, rig: CameraRig) -> tuple[float, float, float, float]:
+def _box_of(halves: Array, rig: CameraRig) -> Edges:
     """Return left, top, right, bottom of the picture of an ellipse (right, forward, half axes)."""
     right, forward, half_width, half_length = halves
     dual = np.array(
@@ -202,17 +199,20 @@ def _edges(box: PixelBox) -> Array:
     return np.array([box.left_px, box.top_px, box.right_px, box.bottom_px])
 
 
-def _moved(halves: Array, index: int, step: float) -> Array:
+def _box_moved(halves: Array, index: int, rig: CameraRig, step: float) -> Edges:
+    """Return the box when one of the ellipse's figures is changed."""
     moved = halves.copy()
     moved[index] += step
-    return moved
+    return _box_of(moved, rig)
 
 
-def _turned(rig: CameraRig, name: str, step: float) -> CameraRig:
-    return replace(rig, **{name: getattr(rig, name) + step})
+def _box_turned(halves: Array, rig: CameraRig, name: str, step: float) -> Edges:
+    """Return the box when one of the rig's figures is changed."""
+    turned: dict[str, Any] = {name: getattr(rig, name) + step}
+    return _box_of(halves, replace(rig, **turned))
 
 
-def _slope(function: Callable[[float], tuple[float, float, float, float]], step: float) -> Array:
+def _slope(function: Callable[[float], Edges], step: float) -> Array:
     """Return the central difference of a box with respect to one parameter."""
     slope: Array = (np.array(function(step)) - np.array(function(-step))) / (2 * step)
     return slope

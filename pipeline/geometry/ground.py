@@ -78,7 +78,8 @@ def image_points(ground: Array, rig: CameraRig) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = np.where(seen[:, 2] > _HORIZON_MARGIN, seen[:, 2], np.nan)
         pixels: Array = seen[:, :2] / depth[:, None] * rig.focal_px
-    return pixels + np.array([rig.width_px / 2, rig.height_px / 2])
+    pixels += np.array([rig.width_px / 2, rig.height_px / 2])
+    return pixels
 
 
 def row_at_range(rig: CameraRig, range_m: float) -> float:

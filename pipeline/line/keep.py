@@ -1,6 +1,5 @@
 """Load, think, save: the line against the ledger, one piece or one gathering at a time."""
 
-
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Piece
 from pipeline.domain.ids import DriveId, OrganisationId

@@ -1,6 +1,6 @@
 """Take one piece of footage down the line, up to its redacted pictures."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -130,7 +130,9 @@ def _planned(
         piece=piece,
     )
     nowhere = NotLooked(reason=NotLookedReason.NO_POSITION)
-    blind = [(None, x.chainage_m, nowhere) for x in looks if not placer.is_placeable(x.instant)]
+    blind: list[tuple[FrameRef | None, float, NotLooked]] = [
+        (None, x.chainage_m, nowhere) for x in looks if not placer.is_placeable(x.instant)
+    ]
     return tuple(x for x in looks if placer.is_placeable(x.instant)), blind
 
 
@@ -149,7 +151,7 @@ class _PieceSurvey:
     stills: list[Still] = field(default_factory=list)
     looked: int = 0
     last_view_m: float = float("-inf")
-    stage_s: Counter[str] = field(default_factory=Counter)
+    stage_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     keeper: CandidateKeeper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -242,7 +244,7 @@ class _PieceSurvey:
             except StopIteration:
                 return
             finally:
-                self.stage_s[stage] += perf_counter() - began  # type: ignore[assignment]
+                self.stage_s[stage] += perf_counter() - began
             yield item
 
     def timed_call(
@@ -253,7 +255,7 @@ class _PieceSurvey:
         def measured(frame: Frame) -> NotLooked | None:
             began = perf_counter()
             verdict = call(frame)
-            self.stage_s[stage] += perf_counter() - began  # type: ignore[assignment]
+            self.stage_s[stage] += perf_counter() - began
             return verdict
 
         return measured

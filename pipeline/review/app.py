@@ -10,6 +10,7 @@ from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from pydantic import BaseModel
 from starlette.middleware.sessions import SessionMiddleware
 
 from pipeline.adapters.postgres.database import Database
@@ -47,6 +48,28 @@ _POLICY = (
 )
 _SESSION_S = 8 * 3600
 _LONGEST_NOTE = 2000
+
+
+class DecisionForm(BaseModel):
+    """What an engineer sends in."""
+
+    csrf: str
+    seen_version: int
+    move: str = ""
+    reason: str = ""
+    note: str = ""
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the form, in the words of the page, or None."""
+        if self.move not in set(Move):
+            return "Choose whether you approve or reject"
+        if self.move == Move.REJECT and self.reason not in set(RejectReason):
+            return "Choose why you reject it"
+        if self.reason == RejectReason.OTHER and not self.note.strip():
+            return "Say in the note why you reject it"
+        if len(self.note) > _LONGEST_NOTE:
+            return f"The note must be {_LONGEST_NOTE} characters or fewer"
+        return None
 
 
 class SignedOutError(Exception):
@@ -147,9 +170,7 @@ def require_csrf(request: Request, token: str) -> None:
         raise RuleError("This form has expired. Go back, reload the page and try again.")
 
 
-async def _safe_headers(
-    request: Request, call_next: Callable[[Request], Any]
-) -> Response:
+async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
     response: Response = await call_next(request)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -254,35 +275,18 @@ def _add_queue(app: FastAPI, desk: Desk) -> None:
 def _add_decisions(app: FastAPI, desk: Desk) -> None:
     @app.post("/defects/{defect_id}/decision")
     def decide(
-        request: Request,
-        defect_id: UUID,
-        csrf: Annotated[str, Form()],
-        seen_version: Annotated[int, Form()],
-        move: Annotated[str, Form()] = "",
-        reason: Annotated[str, Form()] = "",
-        note: Annotated[str, Form()] = "",
+        request: Request, defect_id: UUID, form: Annotated[DecisionForm, Form()]
     ) -> Response:
-        require_csrf(request, csrf)
+        require_csrf(request, form.csrf)
         person = desk.person(request)
-        problem = _form_problem(move, reason, note)
+        problem = form.problem()
         if problem is not None:
             return _defect_page(desk, request, person, DefectId(defect_id), problem=problem)
-        _decide(
-            desk, person, DefectId(defect_id), Move(move), seen_version,
-            RejectReason(reason) if move == Move.REJECT else None, note.strip(),
-        )  # fmt: skip
+        _decide(desk, person, DefectId(defect_id), form)
         return RedirectResponse(f"/defects/{defect_id}", status_code=303)
 
 
-def _decide(
-    desk: Desk,
-    person: Person,
-    defect_id: DefectId,
-    move: Move,
-    seen_version: int,
-    reason: RejectReason | None,
-    note: str,
-) -> None:
+def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm) -> None:
     """Record one decision: the defect is held while its version is compared."""
     with desk.database.acting_for(person.organisation_id) as connection:
         defect = load_defect(connection, defect_id, lock=True)
@@ -294,11 +298,11 @@ def _decide(
             decision_id=DecisionId(uuid4()),
             defect_id=defect_id,
             person_id=person.person_id,
-            move=move,
-            seen_version=seen_version,
+            move=Move(form.move),
+            seen_version=form.seen_version,
             policy_sha256=entry.policy_sha256 if entry else "",
-            reason=reason,
-            note=note,
+            reason=RejectReason(form.reason) if form.move == Move.REJECT else None,
+            note=form.note.strip(),
             decided_at=desk.clock.now(),
         )
         after = apply_decision(defect, decision, roles=person.roles)
@@ -335,16 +339,3 @@ def _defect_page(
         undecided=entry is not None,
         reject_reasons=[(reason.value, reason.words) for reason in RejectReason],
     )
-
-
-def _form_problem(move: str, reason: str, note: str) -> str | None:
-    """Return what is wrong with a decision form, or None."""
-    if move not in set(Move):
-        return "Choose whether you approve or reject"
-    if move == Move.REJECT and reason not in set(RejectReason):
-        return "Choose why you reject it"
-    if move == Move.REJECT and reason == RejectReason.OTHER and not note.strip():
-        return "Say in the note why you reject it"
-    if len(note) > _LONGEST_NOTE:
-        return f"The note must be {_LONGEST_NOTE} characters or fewer"
-    return None

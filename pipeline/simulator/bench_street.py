@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.footage import Drive
-from pipeline.domain.ids import DriveId, natural_uuid, organisation_id, vehicle_id
+from pipeline.domain.ids import DriveId, ObservationId, natural_uuid, organisation_id, vehicle_id
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Observation
@@ -74,7 +74,7 @@ def run_street_bench(
     grid: Grid,
     rule: QueueRule,
     detector: Detector | None = None,
-    on_street: Callable[[int], None] = lambda _: None,
+    on_street: Callable[[], None] = lambda: None,
 ) -> StreetScore:
     """Drive every street and score what the line would put into the queue.
 
@@ -83,13 +83,13 @@ def run_street_bench(
         grid: The National Grid.
         rule: When a candidate is queued.
         detector: The real one; None for the truth detector with its stated noise.
-        on_street: Told each seed when its street is done.
+        on_street: Called when a street is done.
     """
     total: StreetScore | None = None
     for seed in bench.seeds:
         score = _one_street(bench, seed, grid=grid, rule=rule, detector=detector)
         total = score if total is None else total + score
-        on_street(seed)
+        on_street()
     if total is None:
         raise ValueError("a benchmark needs a seed")
     return total
@@ -196,7 +196,7 @@ def _owner(
     passes: Sequence[Pass],
     rig: CameraRig,
     defect: Defect,
-    by_id: dict[object, Observation],
+    by_id: dict[ObservationId, Observation],
 ) -> int | None:
     """Return the hole that most of a defect's boxes are truly around; None if it is nobody's."""
     of_clip = {clip_of(driven, rig).sha256: driven for driven in passes}

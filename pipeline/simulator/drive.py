@@ -183,7 +183,6 @@ def gpx_of(fixes: Sequence[RawFix]) -> bytes:
     ).encode()
 
 
-
 def _drive(length_m: float, rules: PassRules, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return times and metres driven, from end to end of the street."""
     phase = float(rng.uniform(0, 2 * math.pi))

@@ -97,7 +97,7 @@ class Relief:
     depth_m: NDArray[np.float32]
 
 
-def dig_hole(  # noqa: PLR0913, PLR0917  a window, its two axes and what happens in it
+def dig_hole(  # noqa: PLR0913  a window, its two axes and what happens in it
     view: NDArray[np.uint8],
     along_m: NDArray[np.float32],
     across_m: NDArray[np.float32],

@@ -1,10 +1,11 @@
-"""A detector that knows the truth, with stated noise; and the score of defects against the truth."""
+"""A detector that knows the truth, with stated noise; and how defects score against it."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.defects import Defect
@@ -82,7 +83,7 @@ class TruthDetector:
                     kind=DefectKind.POTHOLE, box=box, confidence=float(rng.uniform(0.4, 0.95))
                 )
 
-    def _noisy(self, edges: Sequence[float], noise: Sequence[float]) -> PixelBox | None:
+    def _noisy(self, edges: Sequence[float], noise: NDArray[np.float64]) -> PixelBox | None:
         left, top, right, bottom = edges
         scale = max(self._rig.width_px, self._rig.height_px) / 640
         wide, high = (
@@ -178,13 +179,11 @@ def score_street(
     )
 
 
-def hole_in_box(
-    street: Street, moment: Moment, rig: CameraRig, box: PixelBox
-) -> int | None:
+def hole_in_box(street: Street, moment: Moment, rig: CameraRig, box: PixelBox) -> int | None:
     """Return the index of the hole that a box in a frame is truly around, or None.
 
-    A box is around a hole if they overlap by at least 0.3, or the middle of either lies in the other
-    and the box is not six times as large: a far hole is a sliver a few pixels high.
+    A box is around a hole if they overlap by at least 0.3, or the middle of either lies in the
+    other and the box is not six times as large: a far hole is a sliver a few pixels high.
     """
     lens = lens_at(rig, moment)
     best: tuple[float, int] | None = None
@@ -195,7 +194,7 @@ def hole_in_box(
         iou = box.iou(truth)
         near = iou > 0 and (_middle_in(box, truth) or _middle_in(truth, box))
         small = box.width_px * box.height_px < 6 * truth.width_px * truth.height_px
-        if (iou >= 0.3 or (near and small)) and (best is None or iou > best[0]):  # noqa: PLR2004
+        if (iou >= 0.3 or (near and small)) and (best is None or iou > best[0]):
             best = (iou, index)
     return None if best is None else best[1]
 

@@ -166,7 +166,7 @@ def _haze(road: Picture, ground: Ground) -> None:
         road[part] = (road[part] * (1 - weight) + haze * weight).astype(np.uint8)
 
 
-def _look_into(  # noqa: PLR0913, PLR0917  one hole of one scene in one view
+def _look_into(  # noqa: PLR0913  one hole of one scene in one view
     frame: Picture,
     surface: Surface,
     street: Street,
@@ -209,7 +209,7 @@ def _fineness(rows: int, columns: int, hole: Hole) -> tuple[int, int]:
     return fine_x, fine_y
 
 
-def _march(  # noqa: PLR0913, PLR0917  the ray needs the scene and the view
+def _march(  # noqa: PLR0913  the ray needs the scene and the view
     surface: Surface,
     relief: Relief,
     street: Street,
@@ -304,7 +304,12 @@ def _finish(frame: Picture, lens: Lens, finish: Finish, rng: Generator) -> Pictu
     row, column = (int(start) for start in rng.integers(0, _NOISE_PAD_PX, 2))
     bank = _noise_bank(lens.height_px, lens.width_px, finish.noise)
     speckle = bank[row : row + lens.height_px, column : column + lens.width_px]
-    lit = cv2.multiply(frame, _falloff(lens.height_px, lens.width_px, finish.vignette), scale=gain, dtype=cv2.CV_16S)
+    lit = cv2.multiply(
+        frame,
+        _falloff(lens.height_px, lens.width_px, finish.vignette),
+        scale=gain,
+        dtype=cv2.CV_16S,
+    )
     return np.asarray(cv2.add(lit, speckle, dtype=cv2.CV_8U), np.uint8)
 
 

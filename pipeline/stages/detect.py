@@ -27,24 +27,28 @@ def look_at_frames(
     """
     waiting: deque[tuple[Frame, NotLooked | None]] = deque()
     source = iter(frames)
-
-    def usable() -> Iterator[Frame]:
-        for frame in source:
-            verdict = screen(frame)
-            waiting.append((frame, verdict))
-            if verdict is None:
-                yield frame
-
-    for ref, look in detector.look(usable()):
-        while waiting and waiting[0][0].ref != ref:
-            yield _unanswered(*waiting.popleft())
-        if waiting:
-            yield waiting.popleft()[0], look
-    for frame in source:
-        waiting.append((frame, screen(frame)))
-        yield _unanswered(*waiting.popleft())
+    for ref, look in detector.look(_usable(source, screen, waiting)):
+        while waiting:
+            frame, verdict = waiting.popleft()
+            if frame.ref == ref:
+                yield frame, look
+                break
+            yield _unanswered(frame, verdict)
     while waiting:
         yield _unanswered(*waiting.popleft())
+    for frame in source:
+        yield _unanswered(frame, screen(frame))
+
+
+def _usable(
+    source: Iterator[Frame], screen: Screen, waiting: deque[tuple[Frame, NotLooked | None]]
+) -> Iterator[Frame]:
+    """Pass on the frames that can be judged; every frame waits for its outcome."""
+    for frame in source:
+        verdict = screen(frame)
+        waiting.append((frame, verdict))
+        if verdict is None:
+            yield frame
 
 
 def _unanswered(frame: Frame, verdict: NotLooked | None) -> tuple[Frame, Look]:

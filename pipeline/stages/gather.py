@@ -134,9 +134,7 @@ def _by_word(
 
 
 def _kept_apart(
-    a: Iterable[ObservationId],
-    b: Iterable[ObservationId],
-    pairs: frozenset[frozenset[ObservationId]],
+    a: Iterable[UUID], b: Iterable[UUID], pairs: frozenset[frozenset[ObservationId]]
 ) -> bool:
     """Return whether any pair across the two sets is named."""
     if not pairs:
@@ -241,7 +239,7 @@ def _fuse_own(observations: Sequence[Observation]) -> tuple[Array, Array]:
         weight = np.linalg.inv(own)
         total += weight
         pull += weight @ np.array([o.at.easting_m, o.at.northing_m])
-    fused = np.linalg.inv(total)
+    fused = np.asarray(np.linalg.inv(total), np.float64)
     return fused @ pull, fused
 
 
@@ -283,7 +281,7 @@ def _name_clusters(
     parts: Sequence[tuple[tuple[Observation, ...], ...]],
     known: Mapping[ObservationId, DefectId],
 ) -> tuple[Cluster, ...]:
-    """Give each cluster the id most of its sightings had; the larger claim wins, then the earlier."""
+    """Give each cluster the id most of its sightings had: the larger claim wins."""
     claims: list[tuple[int, int, DefectId]] = []
     for index, part in enumerate(parts):
         votes = Counter(

@@ -16,9 +16,7 @@ def test_two_sigma_holds_95_percent_of_truths(ratio: float, turn_deg: float) -> 
     turn = math.radians(turn_deg)
     axes = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     covariance = axes @ np.diag([9.0, 9.0 * ratio**2]) @ axes.T
-    error = GroundError(
-        var_e=covariance[0, 0], var_n=covariance[1, 1], cov_en=covariance[0, 1]
-    )
+    error = GroundError(var_e=covariance[0, 0], var_n=covariance[1, 1], cov_en=covariance[0, 1])
 
     radius = 2 * error.sigma_m
 

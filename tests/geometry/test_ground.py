@@ -116,9 +116,7 @@ def test_heading_turns_the_vehicle_into_the_grid() -> None:
 
 
 def test_a_box_above_the_horizon_has_no_place() -> None:
-    box = project_ellipse(
-        GroundEllipse(right_m=0, forward_m=8, width_m=1, length_m=1), a_rig()
-    )
+    box = project_ellipse(GroundEllipse(right_m=0, forward_m=8, width_m=1, length_m=1), a_rig())
     high = type(box)(left_px=600, top_px=10, right_px=640, bottom_px=40)
 
     assert ellipse_of_box(high, a_rig()) is None

@@ -13,7 +13,15 @@ from pipeline.simulator.street import Arc, Hole, Street
 from pipeline.simulator.surface import paint_surface
 from pipeline.simulator.view import render_view
 
-LENS = Lens(width_px=640, height_px=360, focal_px=457.0, mount_height_m=1.4, pitch_deg=6.0, yaw_deg=3.0, roll_deg=2.0)
+LENS = Lens(
+    width_px=640,
+    height_px=360,
+    focal_px=457.0,
+    mount_height_m=1.4,
+    pitch_deg=6.0,
+    yaw_deg=3.0,
+    roll_deg=2.0,
+)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -33,14 +41,20 @@ def test_offsets_keep_millimetres_in_float32() -> None:
     for s_m in np.arange(80, 160, 7.0):
         e, n, _ = street.to_world(s_m, 2.0)
         s, d = street.offsets_to_road(
-            np.array([e - e0], np.float32), np.array([n - n0], np.float32), from_e_m=e0, from_n_m=n0, near_s_m=100.0
+            np.array([e - e0], np.float32),
+            np.array([n - n0], np.float32),
+            from_e_m=e0,
+            from_n_m=n0,
+            near_s_m=100.0,
         )
         assert s.dtype == np.float32
         assert abs(s[0] - s_m) < 2e-3 and abs(d[0] - 2.0) < 2e-3
 
 
 def test_curves_bend_the_way_they_say() -> None:
-    street = Street(easting_m=0, northing_m=0, heading_deg=0, arcs=(Arc(length_m=100, curvature_per_m=0.01),))
+    street = Street(
+        easting_m=0, northing_m=0, heading_deg=0, arcs=(Arc(length_m=100, curvature_per_m=0.01),)
+    )
     e, n, h = street.to_world(100 * np.pi / 2, 0.0)
     assert (round(e, 6), round(n, 6), round(h, 6)) == (100.0, 100.0, 90.0)
     assert street.to_world(0.0, 1.0)[:2] == (1.0, 0.0)
@@ -86,13 +100,28 @@ def test_yaw_pitch_and_roll_turn_the_right_way() -> None:
 
 def test_same_seed_same_pixels_and_the_hole_is_where_it_is_said_to_be() -> None:
     hole = Hole(s_m=20.0, d_m=-1.8, width_m=0.9, length_m=0.9, depth_m=0.07, shape_seed=1)
-    street = Street(easting_m=5e5, northing_m=2e5, heading_deg=33.0, arcs=(Arc(length_m=40.0, curvature_per_m=0.004),), holes=(hole,))
+    street = Street(
+        easting_m=5e5,
+        northing_m=2e5,
+        heading_deg=33.0,
+        arcs=(Arc(length_m=40.0, curvature_per_m=0.004),),
+        holes=(hole,),
+    )
     bare = Street(easting_m=5e5, northing_m=2e5, heading_deg=33.0, arcs=street.arcs)
     e, n, h = street.to_world(13.0, -1.8)
     lens = Lens(width_px=1280, height_px=720, focal_px=914.0, mount_height_m=1.4, pitch_deg=6.0)
 
     def shoot(of: Street) -> np.ndarray:
-        return render_view(paint_surface(of, sun=Sun()), of, camera=lens, easting_m=e, northing_m=n, heading_deg=h, near_s_m=13.0, rng=np.random.default_rng(1))
+        return render_view(
+            paint_surface(of, sun=Sun()),
+            of,
+            camera=lens,
+            easting_m=e,
+            northing_m=n,
+            heading_deg=h,
+            near_s_m=13.0,
+            rng=np.random.default_rng(1),
+        )
 
     frame = shoot(street)
     assert np.array_equal(frame, shoot(street))

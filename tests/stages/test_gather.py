@@ -93,9 +93,7 @@ def test_a_defect_keeps_its_id_when_more_is_seen_of_it() -> None:
     first = gather(street("one", (0, 0)))
     known = {o.observation_id: c.defect_id for c in first for o in c.observations}
 
-    both = gather(
-        [*street("zero", (1, 1), start=-5000), *street("one", (0, 0))], known=known
-    )
+    both = gather([*street("zero", (1, 1), start=-5000), *street("one", (0, 0))], known=known)
 
     assert {c.defect_id for c in first} == {c.defect_id for c in both}
 

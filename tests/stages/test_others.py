@@ -1,5 +1,6 @@
 """Sampling, screening, looking, covering, ranking and deciding."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -66,7 +67,9 @@ def test_a_detector_that_dies_leaves_no_road_that_reads_as_sound(good: int) -> N
     outcome = looks(good, 10)
 
     assert [pts for pts, _ in outcome] == list(range(10))
-    assert [isinstance(look, Looked) for _, look in outcome] == [True] * good + [False] * (10 - good)
+    assert [isinstance(look, Looked) for _, look in outcome] == [True] * good + [False] * (
+        10 - good
+    )
 
 
 def test_refused_frames_keep_their_place_and_reason() -> None:
@@ -160,7 +163,7 @@ def test_every_metre_of_a_drive_has_exactly_one_outcome(
 
     assert whole[0].from_m == 0
     assert whole[-1].to_m == pytest.approx(150)
-    assert all(a.to_m == pytest.approx(b.from_m) for a, b in zip(whole, whole[1:], strict=False))
+    assert all(a.to_m == pytest.approx(b.from_m) for a, b in itertools.pairwise(whole))
 
 
 def test_depth_and_road_class_unknown_are_stated_reasons() -> None:
@@ -179,7 +182,9 @@ def test_a_wider_hole_or_a_busier_road_never_lowers_the_score(
     small, large = a_defect(width_m=width), a_defect(width_m=width + more)
 
     def score(defect: object, facts: RoadFacts) -> float:
-        (entry,) = prioritise([small if defect is small else large], {small.defect_id: facts}, policy=policy)
+        (entry,) = prioritise(
+            [small if defect is small else large], {small.defect_id: facts}, policy=policy
+        )
         return entry.score
 
     assert score(large, road) >= score(small, road)

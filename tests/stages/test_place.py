@@ -106,7 +106,9 @@ def test_a_reversing_vehicle_keeps_its_heading() -> None:
 
 def test_a_bend_turns_the_heading_without_a_stop_being_taken_for_reversing() -> None:
     placer = Placer(
-        a_track(*((t, 10.0 * t, 0.0) for t in range(8)), *((8 + t, 70.0, 10.0 * t) for t in range(1, 8))),
+        a_track(
+            *((t, 10.0 * t, 0.0) for t in range(8)), *((8 + t, 70.0, 10.0 * t) for t in range(1, 8))
+        ),
         SETTINGS,
     )
 

@@ -53,7 +53,7 @@ class Database:
 
     @contextmanager
     def signing_in(self, email: str) -> Iterator[Connection]:
-        """Open a transaction that sees the one person with this address, and no organisation's rows.
+        """Open a transaction that sees one person, by address, and no organisation's rows.
 
         Raises:
             OutageError: The database does not answer.

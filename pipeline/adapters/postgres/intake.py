@@ -102,7 +102,8 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
     if row is None:
         return None
     clips = connection.execute(
-        "select * from roadwear.clip where drive_id = %s order by started_at nulls last, clip_sha256",
+        "select * from roadwear.clip where drive_id = %s "
+        "order by started_at nulls last, clip_sha256",
         (drive_id,),
     )
     fixes = connection.execute(

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs, with the system's package manager, what is missing of: PostgreSQL with PostGIS, the
+# libraries that OpenCV needs, Python's venv; with "tests" also Chromium. Quick when all is there.
+set -eu
+wanted=""
+need() { wanted="$wanted $1"; }
+
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
+ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || need postgis-for-postgresql
+ldconfig -p 2>/dev/null | grep -q 'libGL\.so\.1' || need libgl1
+ldconfig -p 2>/dev/null | grep -q 'libglib-2\.0\.so\.0' || need libglib2.0-0
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
+if [ "${1:-}" = tests ]; then
+  [ -x /usr/bin/chromium ] || need chromium
+fi
+[ -n "$wanted" ] || exit 0
+
+echo "Installing system packages:$wanted"
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "This is no Debian or Ubuntu machine: please install$wanted yourself, then run make again." >&2
+  exit 1
+fi
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root apt-get update -qq
+export DEBIAN_FRONTEND=noninteractive
+packages=""
+for name in $wanted; do
+  if [ "$name" = postgis-for-postgresql ]; then
+    # PostGIS is packaged for each version of PostgreSQL: take the version that apt would install.
+    version=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+    name="postgresql-$version-postgis-3"
+  fi
+  packages="$packages $name"
+done
+# Debian would start a server of its own; ours is private.
+as_root mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] ||
+  echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+# shellcheck disable=SC2086
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null

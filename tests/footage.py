@@ -1,0 +1,67 @@
+"""Real clips for the tests: a short rendered street, and clips that are broken on purpose."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from deploy.demo import rig_toml
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
+from pipeline.simulator.footage import street_painter, write_clip
+from pipeline.simulator.making import make_street
+from pipeline.simulator.surface import paint_surface
+
+
+def write_street(folder: Path) -> int:
+    """Write 60 m of street with four holes as clip, track and rig; return how many holes."""
+    street = make_street(11, length_m=60, holes=4, manholes=1, patches=1, shadows=1, cracks=0)
+    rig = simulated_rig()
+    driven = Pass(street, PassRules(speed_mps=9.0), seed=5)
+    painter = street_painter(paint_surface(street), rig)
+    write_clip(driven, rig, painter, folder / "clip.mp4", fps=10)
+    (folder / "track.gpx").write_bytes(gpx_of(driven.fixes(Ostn15Grid(epoch_year=2026.1))))
+    (folder / "rig.toml").write_text(rig_toml(rig), "utf-8")
+    return len(street.holes)
+
+
+def write_plain(
+    path: Path,
+    *,
+    frames: int = 60,
+    fps: int = 10,
+    pts: list[int] | None = None,
+    faststart: bool = True,
+    created: str | None = "2026-02-10T12:00:00Z",
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write a small clip of moving noise, with chosen presentation times."""
+    flags = {"movflags": "+faststart"} if faststart else {}
+    rng = np.random.default_rng(0)
+    base = rng.integers(40, 200, (128, 192, 3), dtype=np.uint8)
+    with av.open(str(path), "w", options=options or flags) as container:
+        if created:
+            container.metadata["creation_time"] = created
+        stream = container.add_stream("libx264", rate=fps, options={"g": "10", "crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.roll(base, number, axis=1), format="rgb24")
+            frame.pts = number if pts is None else pts[number]
+            frame.time_base = Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    """Write a file with sound and no pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16_000)
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
+        frame.sample_rate = 16_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
