@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,9 +36,8 @@ def cluster() -> Iterator[ClusterFile]:
     server.stop()
 
 
-@pytest.fixture
-def database_urls(cluster: ClusterFile) -> Iterator[tuple[str, str]]:
-    """Return the owner's and the application's URL of a fresh, migrated database."""
+@contextmanager
+def _fresh_database(cluster: ClusterFile) -> Iterator[tuple[str, str]]:
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(cluster.owner_url, autocommit=True) as admin:
         admin.execute(
@@ -47,6 +47,20 @@ def database_urls(cluster: ClusterFile) -> Iterator[tuple[str, str]]:
         )
         yield with_name(cluster.owner_url, name), with_name(cluster.app_url, name)
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_urls(cluster: ClusterFile) -> Iterator[tuple[str, str]]:
+    """Return the owner's and the application's URL of a fresh, migrated database."""
+    with _fresh_database(cluster) as urls:
+        yield urls
+
+
+@pytest.fixture
+def other_database_urls(cluster: ClusterFile) -> Iterator[tuple[str, str]]:
+    """Return those of a second database, for a test that compares two."""
+    with _fresh_database(cluster) as urls:
+        yield urls
 
 
 @pytest.fixture

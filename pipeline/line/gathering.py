@@ -35,7 +35,7 @@ def gather_defects(
 ) -> Gathered:
     """Make defects of observations, keeping ids, states and what persons have said."""
     clusters = gather_observations(
-        observations, constraints=constraints, known=known, settings=settings.gather
+        observations, constraints=constraints, known=known, before=before, settings=settings.gather
     )
     defects = {
         cluster.defect_id: describe_defect(

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
 from pydantic import BaseModel
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -92,7 +92,7 @@ class Desk:
                 }
             ),
             autoescape=True,
-            undefined=StrictUndefined,
+            undefined=ChainableUndefined,  # govuk-frontend-jinja asks for whatever may be set
         )
 
     def page(

@@ -19,13 +19,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.defects import Constraint
+from pipeline.domain.defects import Constraint, Defect
 from pipeline.domain.ids import DefectId, ObservationId, natural_uuid
 from pipeline.domain.observations import Observation
-from pipeline.domain.places import GroundError
+from pipeline.domain.places import GridRef, GroundError
 from pipeline.geometry.association import Gates, Group, join_sweeps
 
 Array = NDArray[np.float64]
+
+_SAME_PLACE_M = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ def gather_observations(
     *,
     constraints: Sequence[Constraint],
     known: Mapping[ObservationId, DefectId],
+    before: Mapping[DefectId, Defect],
     settings: GatherSettings,
 ) -> tuple[Cluster, ...]:
     """Partition sightings into defects.
@@ -74,6 +77,8 @@ def gather_observations(
         observations: All current live sightings of an area, in any order, each once or more.
         constraints: What persons said of pairs of sightings.
         known: To which defect a sighting belonged before; a defect keeps its id.
+        before: The defects as they stood: one whose sightings were all superseded (the footage
+            was scored again) hands its id to what is found in its place.
         settings: When two sightings are one hole.
 
     Returns:
@@ -99,7 +104,7 @@ def gather_observations(
         must_join=lambda a, b: _kept_apart(a.members, b.members, together),
     )
     return _name_clusters(
-        [tuple(_members(unique, group) for group in part) for part in partition], known
+        [tuple(_members(unique, group) for group in part) for part in partition], known, before
     )
 
 
@@ -280,6 +285,7 @@ def _members(unique: Mapping[ObservationId, Observation], group: Group) -> tuple
 def _name_clusters(
     parts: Sequence[tuple[tuple[Observation, ...], ...]],
     known: Mapping[ObservationId, DefectId],
+    before: Mapping[DefectId, Defect],
 ) -> tuple[Cluster, ...]:
     """Give each cluster the id most of its sightings had: the larger claim wins."""
     claims: list[tuple[int, int, DefectId]] = []
@@ -294,13 +300,41 @@ def _name_clusters(
         if index not in names and defect_id not in taken:
             names[index] = defect_id
             taken.add(defect_id)
+    names.update(_inherited(parts, names, before, taken))
     clusters = []
-    taken |= set(known.values())
+    taken |= set(known.values()) | set(before)
     for index, part in enumerate(parts):
         defect_id = names.get(index) or _new_id(part, taken)
         taken.add(defect_id)
         clusters.append(Cluster(defect_id=defect_id, groups=part))
     return tuple(clusters)
+
+
+def _inherited(
+    parts: Sequence[tuple[tuple[Observation, ...], ...]],
+    names: Mapping[int, DefectId],
+    before: Mapping[DefectId, Defect],
+    taken: set[DefectId],
+) -> list[tuple[int, DefectId]]:
+    """Return ids that clusters without a claim take over from where they lie, nearest first."""
+    pairs = []
+    for index, part in enumerate(parts):
+        if index in names:
+            continue
+        easting, northing, _ = fuse_position(part)
+        at = GridRef(easting_m=easting, northing_m=northing)
+        pairs += [
+            (at.distance_m(defect.at), index, defect_id)
+            for defect_id, defect in before.items()
+            if defect_id not in taken
+            and defect.kind.family == part[0][0].kind.family
+            and at.distance_m(defect.at) <= _SAME_PLACE_M
+        ]
+    heirs: dict[int, DefectId] = {}
+    for _, index, defect_id in sorted(pairs):
+        if index not in heirs and defect_id not in heirs.values():
+            heirs[index] = defect_id
+    return sorted(heirs.items())
 
 
 def _new_id(part: tuple[tuple[Observation, ...], ...], taken: set[DefectId]) -> DefectId:

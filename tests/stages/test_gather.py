@@ -27,7 +27,7 @@ def gather(
     known: dict[ObservationId, DefectId] | None = None,
 ) -> tuple[Cluster, ...]:
     return gather_observations(
-        observations, constraints=constraints, known=known or {}, settings=SETTINGS
+        observations, constraints=constraints, known=known or {}, before={}, settings=SETTINGS
     )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.database import Database, ping
 from pipeline.adapters.private_cluster import PrivateCluster
 from pipeline.domain.errors import OutageError
 
@@ -26,9 +26,11 @@ def application_url(url: str | None, home: Path) -> str:
 
 
 def open_database(url: str | None, home: Path) -> Database:
-    """Return the application's database; nothing is connected yet.
+    """Return the application's database, having asked it once whether it answers.
 
     Raises:
-        OutageError: None is set and the private cluster does not run.
+        OutageError: It does not, or none is set and the private cluster does not run.
     """
-    return Database(application_url(url, home))
+    chosen = application_url(url, home)
+    ping(chosen)
+    return Database(chosen)

@@ -1,0 +1,324 @@
+"""The pages: what they say, who may see them, and what two engineers at once are told."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.people import add_person
+from pipeline.domain.decisions import Role
+from pipeline.domain.ids import organisation_id
+from pipeline.review import create_app
+from tests.stored import store_a_queue
+
+PASSWORD = "a long enough password"  # noqa: S105 - a test's own
+WRONG = "no"
+
+
+class Inspector(HTMLParser):
+    """What every page must be, whatever it is about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.headings: list[int] = []
+        self.forms: list[dict[str, str | None]] = []
+        self.problems: list[str] = []
+        self.labelled: set[str] = set()
+        self.fields: list[str] = []
+        self.title = ""
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if values.get("id"):
+            self.ids.append(values["id"] or "")
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "form":
+            self.forms.append(values)
+        if tag == "label":
+            self.labelled.add(values.get("for") or "")
+        if tag in {"input", "select", "textarea"} and values.get("type") != "hidden":
+            self.fields.append(values.get("id") or "")
+        if tag == "script":
+            self.problems.append("a script")
+        if tag == "img" and not values.get("alt"):
+            self.problems.append("a picture without words")
+        self._in_title = tag == "title"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+            self._in_title = False
+
+
+def inspect(html: str) -> str:
+    """Check what every page must be, and return its visible words."""
+    page = Inspector()
+    page.feed(html)
+    assert page.problems == []
+    assert page.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    assert len(page.ids) == len(set(page.ids))
+    assert all(form.get("action") and form.get("method") == "post" for form in page.forms)
+    assert set(page.fields) <= page.labelled
+    assert html.count('name="csrf"') == len(page.forms)
+    assert page.title.endswith("– Roadwear")
+    words = re.sub(r"<[^>]+>", " ", html)
+    return re.sub(r"\s+", " ", words)
+
+
+class Browser:
+    """The only way in which a test fetches a page."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def get(self, path: str, *, status: int = 200) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == status, answer.text[:500]
+        self.html = answer.text
+        return inspect(answer.text)
+
+    def post(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', self.html)
+        assert csrf
+        answer = self.client.post(path, data={"csrf": csrf[1], **fields})
+        assert answer.status_code == status, answer.text[:500]
+        self.html = answer.text
+        return inspect(answer.text)
+
+    def sign_in(self, email: str, *, password: str = PASSWORD, status: int = 200) -> str:
+        self.get("/sign-in")
+        return self.post("/sign-in", {"email": email, "password": password}, status=status)
+
+    def decide(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
+        version = re.search(r'name="seen_version" value="(\d+)"', self.html)
+        assert version
+        return self.post(f"{path}/decision", {"seen_version": version[1], **fields}, status=status)
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: object) -> Iterator[TestClient]:
+    blobs = ObstoreBlobs.from_location(str(tmp_path))
+    grey = np.full((90, 160, 3), 120, np.uint8)
+    jpeg = cv2.imencode(".jpg", grey)[1].tobytes()
+    store_a_queue(PostgresLedger(database, SystemClock()), blobs, jpeg, authority="depot")
+    with database.acting_for(organisation_id("depot")) as connection:
+        for name, role in [
+            ("ada", Role.ENGINEER),
+            ("ben", Role.ENGINEER),
+            ("fay", Role.FLEET),
+            ("ops", Role.OPERATIONS),
+        ]:
+            add_person(
+                connection,
+                organisation_id("depot"),
+                email=f"{name}@depot.example",
+                name=name.title(),
+                password=PASSWORD,
+                roles=[role],
+            )
+    store_a_queue(PostgresLedger(database, SystemClock()), blobs, jpeg, authority="other")
+    with database.acting_for(organisation_id("other")) as connection:
+        add_person(
+            connection,
+            organisation_id("other"),
+            email="eve@other.example",
+            name="Eve",
+            password=PASSWORD,
+            roles=[Role.ENGINEER],
+        )
+    app = create_app(database=database, blobs=blobs, clock=SystemClock(), secret_key="test" * 8)
+    with TestClient(app) as found:
+        yield found
+
+
+def another(client: TestClient) -> Browser:
+    return Browser(TestClient(client.app))
+
+
+@pytest.fixture
+def ada(client: TestClient) -> Browser:
+    browser = another(client)
+    browser.sign_in("ada@depot.example")
+    return browser
+
+
+def first_defect(browser: Browser) -> str:
+    browser.get("/queue")
+    found = re.search(r"/defects/[0-9a-f-]{36}", browser.html)
+    assert found
+    return found[0]
+
+
+def test_the_queue_calls_nothing_a_defect_before_a_person_has(ada: Browser) -> None:
+    words = ada.get("/queue")
+
+    assert "2 possible defects wait for an engineer" in words
+    assert "Possible pothole" in words
+
+
+def test_a_possible_defect_says_what_is_known_and_what_is_not(ada: Browser) -> None:
+    words = ada.get(first_defect(ada))
+
+    assert "Depth Unknown: one camera cannot measure it" in words
+    assert "95 in 100 times between" in words
+    assert "within 24 hours of an engineer's confirmation" in words.replace("&#39;", "'")
+    assert "Close view of the road surface" in words
+
+
+def test_pictures_come_with_the_page_and_only_there(ada: Browser, client: TestClient) -> None:
+    path = first_defect(ada)
+
+    picture = ada.client.get(f"{path}/pictures/0")
+
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
+    assert ada.client.get(f"{path}/pictures/99").status_code == 404
+    assert another(client).client.get(f"{path}/pictures/0").url.path == "/sign-in"
+
+
+def test_an_engineer_approves_and_the_record_says_who_and_what_was_seen(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+
+    words = ada.decide(path, {"move": "approve"})
+
+    assert "Ada approved this on" in words
+    assert "having seen version 1" in words
+    assert "Possible pothole" not in words
+    assert "1 possible defects" in ada.get("/queue")
+
+
+def test_the_second_engineer_is_told_that_another_was_quicker(
+    ada: Browser, client: TestClient
+) -> None:
+    ben = another(client)
+    ben.sign_in("ben@depot.example")
+    path = first_defect(ada)
+    ada.get(path)
+    ben.get(path)
+    ada.decide(path, {"move": "approve"})
+
+    words = ben.decide(path, {"move": "reject", "reason": "not_a_defect"}, status=409)
+
+    assert "you saw version 1, it is now version 2" in words
+    assert "Ben" not in ada.get(path).split("Decisions")[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "Choose whether you approve or reject"),
+        ({"move": "reject"}, "Choose why you reject it"),
+        ({"move": "reject", "reason": "other"}, "Say in the note"),
+        ({"move": "approve", "note": "x" * 2001}, "2000 characters or fewer"),
+        ({"move": "order"}, "Choose whether"),
+    ],
+)
+def test_a_form_that_says_too_little_is_answered_in_words(
+    ada: Browser, fields: dict[str, str], words: str
+) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+
+    assert words in ada.decide(path, fields, status=422)
+
+
+def test_a_rejection_keeps_its_reason(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+
+    words = ada.decide(path, {"move": "reject", "reason": "manhole_or_cover", "note": "iron"})
+
+    assert "Ada rejected this" in words
+    assert "It is a manhole or other cover" in words
+
+
+@pytest.mark.parametrize("who", ["fay", "ops"])
+def test_only_engineers_decide(client: TestClient, who: str) -> None:
+    browser = another(client)
+    browser.sign_in(f"{who}@depot.example")
+    path = first_defect(browser)
+    browser.get(path)
+
+    assert "Only a person with the role" in browser.decide(path, {"move": "approve"}, status=422)
+
+
+def test_another_organisation_sees_nothing_of_it(ada: Browser, client: TestClient) -> None:
+    path = first_defect(ada)
+    eve = another(client)
+    eve.sign_in("eve@other.example")
+
+    eve.get(path, status=404)
+    assert path not in eve.client.get("/queue").text
+    assert eve.client.get(f"{path}/pictures/0").status_code == 404
+
+
+ROUTES = [
+    ("GET", "/queue"),
+    ("GET", f"/defects/{uuid4()}"),
+    ("GET", f"/defects/{uuid4()}/pictures/0"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_whoever_is_not_signed_in_is_sent_to_sign_in(
+    client: TestClient, method: str, path: str
+) -> None:
+    answer = client.request(method, path, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+def test_every_route_is_known_here(client: TestClient) -> None:
+    known = {
+        "/health", "/", "/sign-in", "/sign-out", "/queue", "/static", "/defects/{defect_id}",
+        "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
+    }  # fmt: skip
+
+    assert {route.path for route in client.app.routes} == known  # type: ignore[attr-defined]
+
+
+def test_wrong_password_and_unknown_address_are_told_alike(client: TestClient) -> None:
+    wrong = another(client).sign_in("ada@depot.example", password=WRONG, status=401)
+    unknown = another(client).sign_in("nobody@depot.example", password=WRONG, status=401)
+
+    assert "No account has this address and password" in wrong
+    assert "No account has this address and password" in unknown
+
+
+def test_a_form_from_elsewhere_is_refused(ada: Browser) -> None:
+    path = first_defect(ada)
+
+    answer = ada.client.post(
+        f"{path}/decision", data={"csrf": "forged", "seen_version": "1", "move": "approve"}
+    )
+
+    assert answer.status_code == 422
+    assert "expired" in inspect(answer.text)
+
+
+def test_signing_out_ends_it(ada: Browser) -> None:
+    ada.get("/queue")
+    ada.post("/sign-out", {})
+
+    assert ada.client.get("/queue").url.path == "/sign-in"
+
+
+def test_pages_forbid_what_they_do_not_need(client: TestClient) -> None:
+    answer = client.get("/sign-in")
+
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
