@@ -1,0 +1,125 @@
+"""The pages in a real browser: keyboard, no script, and no accessibility fault that axe knows."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.people import add_person
+from pipeline.domain.decisions import Role
+from pipeline.domain.ids import organisation_id
+from pipeline.review import create_app
+from tests.stored import store_a_queue
+
+PASSWORD = "a long enough password"  # noqa: S105 - a test's own
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(database: Database, tmp_path: Path) -> Iterator[str]:
+    blobs = ObstoreBlobs.from_location(str(tmp_path))
+    jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 120, np.uint8))[1].tobytes()
+    store_a_queue(PostgresLedger(database, SystemClock()), blobs, jpeg, authority="depot")
+    with database.acting_for(organisation_id("depot")) as connection:
+        for name in ("ada", "ben"):
+            add_person(
+                connection,
+                organisation_id("depot"),
+                email=f"{name}@depot.example",
+                name=name.title(),
+                password=PASSWORD,
+                roles=[Role.ENGINEER],
+            )
+    app = create_app(database=database, blobs=blobs, clock=SystemClock(), secret_key="k" * 32)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def signed_in(chromium: Browser, address: str, name: str) -> Page:
+    page = chromium.new_context(java_script_enabled=True, bypass_csp=True).new_page()
+    page.goto(f"{address}/queue")
+    page.get_by_label("Email address").fill(f"{name}@depot.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/queue")
+    return page
+
+
+def faults(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']}: {fault['help']}" for fault in found]
+
+
+def test_no_page_has_a_fault_that_axe_knows(chromium: Browser, address: str) -> None:
+    page = chromium.new_context(bypass_csp=True).new_page()
+    page.goto(f"{address}/sign-in")
+    assert faults(page) == []
+    page = signed_in(chromium, address, "ada")
+    assert faults(page) == []
+    page.get_by_role("link", name="Possible pothole number 1").click()
+    assert faults(page) == []
+    page.get_by_role("button", name="Record my decision").click()
+    page.get_by_role("heading", name="There is a problem").wait_for()
+    assert faults(page) == []
+
+
+def test_two_engineers_at_once_with_the_keyboard(chromium: Browser, address: str) -> None:
+    ada, ben = (signed_in(chromium, address, name) for name in ("ada", "ben"))
+    for page in (ada, ben):
+        page.get_by_role("link", name="Possible pothole number 1").click()
+        assert page.locator("img").first.evaluate("picture => picture.naturalWidth") == 160
+
+    ada.get_by_label("Yes, approve it").focus()
+    ada.keyboard.press("Space")
+    ada.get_by_role("button", name="Record my decision").press("Enter")
+    ada.get_by_text("Ada approved this").wait_for()
+    ben.get_by_label("No, reject it").check()
+    ben.get_by_label("If you reject it, why?").select_option("shadow_or_water")
+    ben.get_by_role("button", name="Record my decision").click()
+
+    ben.get_by_role("heading", name="This possible defect has changed").wait_for()
+    ben.get_by_role("link", name="Look at it again").click()
+    ben.get_by_text("Ada approved this").wait_for()
+    assert ben.get_by_role("button", name="Record my decision").count() == 0
+
+
+def test_everything_works_without_script(chromium: Browser, address: str) -> None:
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{address}/queue")
+    page.get_by_label("Email address").fill("ada@depot.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Possible pothole number 2").click()
+    page.get_by_label("No, reject it").check()
+    page.get_by_label("If you reject it, why?").select_option("manhole_or_cover")
+    page.get_by_role("button", name="Record my decision").click()
+
+    assert "It is a manhole or other cover" in page.content()
