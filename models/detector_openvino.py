@@ -57,7 +57,7 @@ class OpenVinoDetector:
                 f"OpenVINO finds no device {device!r} here; it finds: "
                 f"{', '.join(self._core.available_devices).lower()}"
             )
-        self._compiled: dict[tuple[int, int, int], openvino.CompiledModel] = {}
+        self._requests: dict[tuple[int, int, int], deque[openvino.InferRequest]] = {}
         version = openvino.get_version().split("-")[0]
         self._identity = identity_of(
             card,
@@ -74,18 +74,24 @@ class OpenVinoDetector:
     def look(self, frames: Iterable[Frame]) -> Iterator[LookAt]:
         """Yield one look a frame, in order; at most a few batches are read ahead."""
         flying: deque[_Batch] = deque()
-        for batch in _same_shape(frames, _BATCH):
-            flying.append(self._start(batch))
-            while len(flying) > _REQUESTS:
+        try:
+            for batch in _same_shape(frames, _BATCH):
+                flying.append(self._start(batch))
+                while len(flying) > _REQUESTS:
+                    yield from self._finish(flying.popleft())
+            while flying:
                 yield from self._finish(flying.popleft())
-        while flying:
-            yield from self._finish(flying.popleft())
+        finally:
+            for left in flying:  # whoever asked has stopped asking: leave the requests idle
+                left.request.wait()
 
     def _start(self, frames: tuple[Frame, ...]) -> _Batch:
         height, width = frames[0].pixels.shape[:2]
         letterbox = Letterbox.fit(height, width, self._card)
         tensor = np.stack([letterbox.apply(frame.pixels) for frame in frames])
-        request = self._model(len(frames), letterbox).create_infer_request()
+        idle = self._idle_requests(len(frames), letterbox)
+        request = idle.popleft()
+        idle.append(request)
         request.start_async({0: openvino.Tensor(tensor)}, share_inputs=False)
         return _Batch(frames, letterbox, request)
 
@@ -113,26 +119,35 @@ class OpenVinoDetector:
         )
         return looked_from_boxes(boxes, self._card, floor=self._floor)
 
-    def _model(self, count: int, letterbox: Letterbox) -> openvino.CompiledModel:
-        """Compile the model for this shape, with colours and scale turned round inside it."""
+    def _idle_requests(self, count: int, letterbox: Letterbox) -> deque[openvino.InferRequest]:
+        """Return the requests of this shape, the longest unused first.
+
+        They are made once: making one takes as long as using it. There is one more than are ever
+        in flight, so the first is idle.
+        """
         key = (count, *letterbox.input_px)
-        if key not in self._compiled:
-            model = self._core.read_model(self._card.openvino_model)
-            model.reshape([count, 3, *letterbox.input_px])
-            steps = openvino.preprocess.PrePostProcessor(model)
-            steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(
-                openvino.Layout("NHWC")
-            ).set_color_format(openvino.preprocess.ColorFormat.BGR)
-            steps.input().preprocess().convert_element_type(openvino.Type.f32).convert_color(
-                openvino.preprocess.ColorFormat.RGB
-            ).scale(255.0)
-            steps.input().model().set_layout(openvino.Layout("NCHW"))
-            self._compiled[key] = self._core.compile_model(
-                steps.build(),
-                self._device,
-                {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
-            )
-        return self._compiled[key]
+        if key not in self._requests:
+            model = self._compile(count, letterbox)
+            self._requests[key] = deque(model.create_infer_request() for _ in range(_REQUESTS + 1))
+        return self._requests[key]
+
+    def _compile(self, count: int, letterbox: Letterbox) -> openvino.CompiledModel:
+        """Compile the model for this shape, with colours and scale turned round inside it."""
+        model = self._core.read_model(self._card.openvino_model)
+        model.reshape([count, 3, *letterbox.input_px])
+        steps = openvino.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(
+            openvino.Layout("NHWC")
+        ).set_color_format(openvino.preprocess.ColorFormat.BGR)
+        steps.input().preprocess().convert_element_type(openvino.Type.f32).convert_color(
+            openvino.preprocess.ColorFormat.RGB
+        ).scale(255.0)
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        return self._core.compile_model(
+            steps.build(),
+            self._device,
+            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"},
+        )
 
 
 def _failed(error: RuntimeError) -> NotLooked:

@@ -6,6 +6,7 @@ stands still) are not even decoded.
 
 import hashlib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,10 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from pipeline.adapters.ahead import read_ahead
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip, Frame, FrameRef
 from pipeline.domain.ids import ClipSha256
@@ -28,6 +31,7 @@ from pipeline.domain.ids import ClipSha256
 _Packet: TypeAlias = "Packet[VideoStream]"
 _EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
 _MOST_PACKETS = 600
+_AHEAD = 4
 _CHUNK_BYTES = 1 << 20
 _CUT_TOLERANCE_S = 1.0
 
@@ -74,13 +78,30 @@ class _Wanted:
     """The next wanted presentation time; None when there is none left."""
 
     def __init__(self, wanted_pts: Iterable[int]) -> None:
-        self._rest = iter(wanted_pts)
-        self.pts = next(self._rest, None)
+        self._all = sorted(wanted_pts)
+        self._next = 0
+
+    @property
+    def pts(self) -> int | None:
+        return self._all[self._next] if self._next < len(self._all) else None
 
     def pass_by(self, pts: int) -> None:
         """Go on to the first wanted time after this one."""
-        while self.pts is not None and self.pts <= pts:
-            self.pts = next(self._rest, None)
+        self._next = max(self._next, bisect_right(self._all, pts))
+
+    def last_needed(self, packets: list[_Packet], next_key_pts: int | None) -> int | None:
+        """Return the time of the last frame of a group that is wanted; None if that is unknown.
+
+        What is decoded after it is not needed: it is shown later (nothing is shown before it is
+        decoded), and what comes next begins with a key frame.
+        """
+        if next_key_pts is None:
+            return None
+        before_key = bisect_left(self._all, next_key_pts)
+        if before_key == 0:
+            return None
+        last = self._all[before_key - 1]
+        return min((p.pts for p in packets if p.pts is not None and p.pts >= last), default=None)
 
 
 class PyAvReader:
@@ -93,6 +114,7 @@ class PyAvReader:
         self._stream.thread_type = "AUTO"
         self._codec: VideoCodecContext = self._stream.codec_context
         self._name = path.name
+        self._colours = VideoReformatter()
         self._decoded = 0
         self._damaged = 0
         self._cut_at: int | None = None
@@ -119,7 +141,13 @@ class PyAvReader:
         return self._cut_at
 
     def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
-        """Yield, for each wanted time, the first frame at or after it, each frame once."""
+        """Yield, for each wanted time, the first frame at or after it, each frame once.
+
+        Decoding runs a few frames ahead, in a thread of its own.
+        """
+        yield from read_ahead(self._frames(wanted_pts), _AHEAD)
+
+    def _frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
         wanted = _Wanted(wanted_pts)
         if wanted.pts is None:
             return
@@ -149,8 +177,10 @@ class PyAvReader:
                 idle = True
                 continue
             idle = False
+            needed = wanted.last_needed(packets, next_key_pts)
             for packet in packets:
-                yield from self._decode(packet)
+                if needed is None or packet.dts is None or packet.dts <= needed:
+                    yield from self._decode(packet)
         yield from self._drain()
 
     @property
@@ -207,7 +237,8 @@ class PyAvReader:
         return float(1 / rate) if rate else 0.0
 
     def _as_frame(self, frame: VideoFrame, pts: int) -> Frame:
-        pixels = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        picture = self._colours.reformat(frame, format="bgr24", interpolation="FAST_BILINEAR")
+        pixels = np.asarray(picture.to_ndarray(), np.uint8)
         turns = round(frame.rotation / 90) % 4
         if turns:
             pixels = np.ascontiguousarray(np.rot90(pixels, turns))

@@ -9,7 +9,7 @@ come from the implicit function theorem at the solution.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -179,11 +179,7 @@ def _box_of(halves: Array, rig: CameraRig) -> Edges:
             [-right, -forward, -1.0],
         ]
     )
-    axes = camera_axes(pitch_deg=rig.pitch_deg, yaw_deg=rig.yaw_deg, roll_deg=rig.roll_deg)
-    plane = np.diag([1.0, 1.0, -rig.mount_height_m])
-    plane[:, 2] = (0.0, 0.0, -rig.mount_height_m)
-    lens = np.diag([rig.focal_px, rig.focal_px, 1.0])
-    onto = lens @ axes.T @ plane
+    onto = _onto(rig)
     conic = onto @ dual @ onto.T
     if conic[2, 2] >= 0:
         raise ValueError("the ellipse is not wholly ahead of the camera")
@@ -197,6 +193,15 @@ def _box_of(halves: Array, rig: CameraRig) -> Edges:
 
 def _edges(box: PixelBox) -> Array:
     return np.array([box.left_px, box.top_px, box.right_px, box.bottom_px])
+
+
+@lru_cache(maxsize=64)
+def _onto(rig: CameraRig) -> Array:
+    """Return the 3×3 matrix from the road's plane to the picture, from its middle."""
+    axes = camera_axes(pitch_deg=rig.pitch_deg, yaw_deg=rig.yaw_deg, roll_deg=rig.roll_deg)
+    plane = np.diag([1.0, 1.0, -rig.mount_height_m])
+    lens = np.diag([rig.focal_px, rig.focal_px, 1.0])
+    return np.asarray(lens @ axes.T @ plane, np.float64)
 
 
 def _box_moved(halves: Array, index: int, rig: CameraRig, step: float) -> Edges:

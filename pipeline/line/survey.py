@@ -27,8 +27,8 @@ from pipeline.stages.locate import (
     locate_detection,
 )
 from pipeline.stages.redact import (
-    Candidate,
     CandidateKeeper,
+    ClosedPlace,
     redacted_stills,
     road_view,
 )
@@ -155,7 +155,7 @@ class _PieceSurvey:
     keeper: CandidateKeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keeper = CandidateKeeper(self.settings.redact)
+        self.keeper = CandidateKeeper(self.prepared.rig, self.settings.redact)
 
     def instant(self, ref: FrameRef) -> datetime:
         """Return the true time of a frame."""
@@ -191,8 +191,8 @@ class _PieceSurvey:
     def close(self) -> None:
         """Redact what is still waiting."""
         began = perf_counter()
-        for candidates in self.keeper.close():
-            self._write(candidates)
+        for place in self.keeper.close():
+            self._write(place)
         self.stage_s["redact"] += perf_counter() - began
 
     def unread(
@@ -291,8 +291,8 @@ class _PieceSurvey:
                 int(box.top_px) : int(box.bottom_px) + 1, int(box.left_px) : int(box.right_px) + 1
             ]
             self.keeper.offer(observation, frame, look.bystanders, sharpness=sharpness(crop))
-        for candidates in self.keeper.passed(pose.chainage_m):
-            self._write(candidates)
+        for place in self.keeper.passed(pose.chainage_m):
+            self._write(place)
         every = self.settings.road_view_every_m
         if every is not None and not look.defects and pose.chainage_m - self.last_view_m >= every:
             self.last_view_m = pose.chainage_m
@@ -306,8 +306,8 @@ class _PieceSurvey:
                 )
             )
 
-    def _write(self, candidates: Sequence[Candidate]) -> None:
-        self.stills += redacted_stills(candidates, self.prepared.rig, settings=self.settings.redact)
+    def _write(self, place: ClosedPlace) -> None:
+        self.stills += redacted_stills(place, settings=self.settings.redact)
 
     def _coverage(self, outcomes: Sequence[LookedAt]) -> tuple[Coverage, ...]:
         view = self.view or Footprint(near_m=0.0, far_m=0.0, left_m=0.0, right_m=0.0)

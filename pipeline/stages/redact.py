@@ -27,6 +27,7 @@ _GREY = (128, 128, 128)
 _MARK = (0, 200, 255)
 _WAITING_QUALITY = 92
 _KEPT_QUALITY = 85
+_COARSE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +57,49 @@ class RedactSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One sighting that may become a place's picture: encoded, not yet redacted, never written."""
+    """One sighting that may become a place's picture: encoded, not yet redacted, never written.
+
+    Attributes:
+        left_px: Where the encoded part begins in the frame.
+        top_px: Likewise.
+        jpeg: The part of the frame that its picture is made of.
+    """
 
     observation: Observation
     bystanders: tuple[Bystander, ...]
     merit: float
+    left_px: int
+    top_px: int
     jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPlace:
+    """A place that the vehicle has passed: its close views, the best first, and its wide view."""
+
+    close: tuple[Candidate, ...]
+    wide: Candidate
 
 
 @dataclass(slots=True)
 class _Place:
-    """A place on the road whose best pictures are still being chosen."""
+    """A place on the road whose best pictures are still being chosen.
+
+    The wide view is of the first sighting, the farthest: there the surroundings show best.
+    """
 
     east_m: float
     north_m: float
     chainage_m: float
-    candidates: list[Candidate] = field(default_factory=list)
+    wide: Candidate
+    close: list[Candidate] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class CandidateKeeper:
     """Holds the best few sightings of each place until the vehicle has passed it."""
 
+    rig: CameraRig
     settings: RedactSettings
     _open: list[_Place] = field(default_factory=list)
 
@@ -89,60 +111,73 @@ class CandidateKeeper:
         *,
         sharpness: float,
     ) -> None:
-        """Consider a sighting; its frame is encoded only if it is among the best of its place."""
+        """Consider a sighting; its part of the frame is encoded only if it is among the best."""
         merit = _merit(observation, bystanders, sharpness)
-        place = self._place_of(observation)
-        waiting = place.candidates
+        place = self._place_of(observation, frame, bystanders)
+        waiting = place.close
         if len(waiting) >= self.settings.candidates:
             worst = min(waiting, key=lambda candidate: candidate.merit)
             if merit <= worst.merit:
                 return
             waiting.remove(worst)
+        region = _close_region(observation.box, self.rig, self.settings)
+        if region is None:
+            return
+        left, top, right, bottom = region
         waiting.append(
             Candidate(
                 observation=observation,
                 bystanders=bystanders,
                 merit=merit,
-                jpeg=encode_jpeg(frame.pixels, _WAITING_QUALITY),
+                left_px=left,
+                top_px=top,
+                jpeg=encode_jpeg(frame.pixels[top:bottom, left:right], _WAITING_QUALITY),
             )
         )
 
-    def passed(self, chainage_m: float) -> list[tuple[Candidate, ...]]:
-        """Close and return the places that now lie behind, each with its candidates, best first."""
+    def passed(self, chainage_m: float) -> list[ClosedPlace]:
+        """Close and return the places that now lie behind."""
         behind = [
             place for place in self._open if place.chainage_m + self.settings.passed_m < chainage_m
         ]
         self._open = [place for place in self._open if place not in behind]
-        return [_ranked(place) for place in behind]
+        return [_closed(place) for place in behind]
 
-    def close(self) -> list[tuple[Candidate, ...]]:
+    def close(self) -> list[ClosedPlace]:
         """Close and return every place that is left."""
         left, self._open = self._open, []
-        return [_ranked(place) for place in left]
+        return [_closed(place) for place in left]
 
-    def _place_of(self, observation: Observation) -> _Place:
+    def _place_of(
+        self, observation: Observation, frame: Frame, bystanders: tuple[Bystander, ...]
+    ) -> _Place:
         at = observation.at
         for place in self._open:
             apart = np.hypot(place.east_m - at.easting_m, place.north_m - at.northing_m)
             if apart <= self.settings.same_place_m:
                 return place
+        wide = Candidate(
+            observation=observation,
+            bystanders=bystanders,
+            merit=0.0,
+            left_px=0,
+            top_px=0,
+            jpeg=encode_jpeg(frame.pixels, _WAITING_QUALITY),
+        )
         place = _Place(
-            east_m=at.easting_m, north_m=at.northing_m, chainage_m=observation.chainage_m
+            east_m=at.easting_m,
+            north_m=at.northing_m,
+            chainage_m=observation.chainage_m,
+            wide=wide,
         )
         self._open.append(place)
         return place
 
 
-def redacted_stills(
-    candidates: Sequence[Candidate], rig: CameraRig, *, settings: RedactSettings
-) -> tuple[Still, ...]:
-    """Return the pictures of one closed place: close views of its sightings, and one wide view.
-
-    The wide view is made from the farthest waiting sighting, where the surroundings show best.
-    """
-    stills = [_close_view(candidate, rig, settings) for candidate in candidates]
-    farthest = max(candidates, key=lambda candidate: candidate.observation.range_m)
-    return (*(s for s in stills if s is not None), _wide_view(farthest, settings))
+def redacted_stills(place: ClosedPlace, *, settings: RedactSettings) -> tuple[Still, ...]:
+    """Return the pictures of one closed place: close views of its sightings, and one wide view."""
+    close = [_close_view(candidate, settings) for candidate in place.close]
+    return (*close, _wide_view(place.wide, settings))
 
 
 def road_view(
@@ -161,17 +196,34 @@ def road_view(
     )
 
 
-def paint_over(pixels: Pixels, bystanders: Sequence[Bystander], settings: RedactSettings) -> Pixels:
-    """Return a copy in which every bystander's box, and a margin, is solid grey."""
+def paint_over(
+    pixels: Pixels,
+    bystanders: Sequence[Bystander],
+    settings: RedactSettings,
+    *,
+    left_px: int = 0,
+    top_px: int = 0,
+) -> Pixels:
+    """Return a copy in which every bystander's box, and a margin, is solid grey.
+
+    Args:
+        pixels: A frame, or a part of one.
+        bystanders: Boxes in the frame's own pixels.
+        settings: How far beyond its box a bystander is painted over.
+        left_px: Where the part begins in the frame.
+        top_px: Likewise.
+    """
     clean = pixels.copy()
     height, width = clean.shape[:2]
     for bystander in bystanders:
         box = bystander.box
         pad = settings.bystander_margin_share * max(box.width_px, box.height_px) + 2
-        left, top = max(0, int(box.left_px - pad)), max(0, int(box.top_px - pad))
-        right = min(width, int(np.ceil(box.right_px + pad)))
-        bottom = min(height, int(np.ceil(box.bottom_px + pad)))
-        clean[top:bottom, left:right] = _GREY
+        left = max(0, int(box.left_px - pad) - left_px)
+        top = max(0, int(box.top_px - pad) - top_px)
+        right = min(width, int(np.ceil(box.right_px + pad)) - left_px)
+        bottom = min(height, int(np.ceil(box.bottom_px + pad)) - top_px)
+        if left < right and top < bottom:
+            clean[top:bottom, left:right] = _GREY
     return clean
 
 
@@ -190,8 +242,9 @@ def _merit(observation: Observation, bystanders: Sequence[Bystander], sharpness:
     return (0.0 if hidden else 1.0) + observation.confidence * crisp / (2 + observation.range_m)
 
 
-def _ranked(place: _Place) -> tuple[Candidate, ...]:
-    return tuple(sorted(place.candidates, key=lambda candidate: -candidate.merit))
+def _closed(place: _Place) -> ClosedPlace:
+    ranked = sorted(place.close, key=lambda candidate: -candidate.merit)
+    return ClosedPlace(close=tuple(ranked), wide=place.wide)
 
 
 def _decode(jpeg: bytes) -> Pixels:
@@ -207,20 +260,25 @@ def _road_top(rig: CameraRig, settings: RedactSettings) -> int:
     return int(np.clip(np.ceil(row), 0, rig.height_px - 1)) if np.isfinite(row) else 0
 
 
-def _close_view(candidate: Candidate, rig: CameraRig, settings: RedactSettings) -> Still | None:
-    pixels = _decode(candidate.jpeg)
-    height, width = pixels.shape[:2]
-    box = candidate.observation.box
+def _close_region(
+    box: PixelBox, rig: CameraRig, settings: RedactSettings
+) -> tuple[int, int, int, int] | None:
+    """Return left, top, right, bottom of the road around a box; None if all of it is too far."""
     pad = max(settings.margin_px, settings.margin_share * max(box.width_px, box.height_px))
-    top = max(int(box.top_px - pad), _road_top(rig, settings))
-    left, right = max(0, int(box.left_px - pad)), min(width, int(box.right_px + pad))
-    bottom = min(height, int(box.bottom_px + pad))
-    if top >= bottom or left >= right:
-        return None
-    clean = paint_over(pixels, candidate.bystanders, settings)
+    top = max(int(box.top_px - pad), _road_top(rig, settings), 0)
+    left, right = max(0, int(box.left_px - pad)), min(rig.width_px, int(box.right_px + pad))
+    bottom = min(rig.height_px, int(box.bottom_px + pad))
+    return (left, top, right, bottom) if top < bottom and left < right else None
+
+
+def _close_view(candidate: Candidate, settings: RedactSettings) -> Still:
+    pixels = _decode(candidate.jpeg)
+    left, top = candidate.left_px, candidate.top_px
+    clean = paint_over(pixels, candidate.bystanders, settings, left_px=left, top_px=top)
+    right, bottom = left + pixels.shape[1], top + pixels.shape[0]
     shown = [b for b in candidate.bystanders if _overlaps(b.box, left, top, right, bottom)]
-    framed = _with_box_beside(clean[top:bottom, left:right], box, left=left, top=top)
     o = candidate.observation
+    framed = _with_box_beside(clean, o.box, left=left, top=top)
     return _still(
         StillKind.EVIDENCE_STILL,
         o.frame,
@@ -259,7 +317,9 @@ def _wide_view(candidate: Candidate, settings: RedactSettings) -> Still:
     if scale < 1:
         pixels = np.asarray(
             cv2.resize(
-                pixels, (settings.wide_px, round(height * scale)), interpolation=cv2.INTER_AREA
+                pixels,
+                (settings.wide_px, round(height * scale)),
+                interpolation=cv2.INTER_LINEAR if scale > _COARSE else cv2.INTER_AREA,
             ),
             np.uint8,
         )

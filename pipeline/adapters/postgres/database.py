@@ -9,14 +9,9 @@ from importlib.resources import as_file, files
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import OrganisationId
@@ -92,6 +87,13 @@ def migrate(url: str) -> str:
     Raises:
         OutageError: The database does not answer.
     """
+    # Alembic and SQLAlchemy take a third of a second to import, and serve nothing but this.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
     engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
     )
