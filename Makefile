@@ -1,5 +1,7 @@
 # `make help` lists what there is; everything sets itself up and is quick the second time.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for p in python3.11 python3 python3.12; do \
+  $$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --constraint constraints.txt
@@ -34,6 +36,7 @@ check: $(VENV)/.tests ## Format, lint, types, floors
 $(VENV)/bin/python:
 	@deploy/setup/system_packages.sh
 	@echo "Making the virtual environment .venv …"
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or 3.12 is needed; name it: make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: pyproject.toml constraints.txt deploy/setup/system_packages.sh | $(VENV)/bin/python
