@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from models import Runtime, load_detector
 from pipeline import wiring
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
+from pipeline.domain.intake import ReceivedDrive
 from pipeline.line import Means, gather_drive, pieces_of, process_piece
 
 
@@ -48,7 +50,10 @@ def receive(
         lambda sha256: ledger.drive_of_clip(owner_id, sha256),
     )
     if known is not None:
-        return Batch(received=ledger.load_drive(owner_id, known), refused=batch.refused)
+        return Batch(
+            received=_as_known(ledger.load_drive(owner_id, known), batch.received),
+            refused=batch.refused,
+        )
     wiring.prepare(batch.received, settings.line())
     ledger.receive(batch.received)
     return batch
@@ -106,6 +111,28 @@ def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
         )
     if batch.refused:
         raise typer.Exit(REFUSED)
+
+
+def _as_known(stored: ReceivedDrive, given: ReceivedDrive) -> ReceivedDrive:
+    """Return a drive that was received before, its clips where they lie today.
+
+    Raises:
+        InputError: It was received with another track, rig, clock, start or authority: what is
+            stored is evidence and is not replaced.
+    """
+    names = ("fixes", "rig", "clock", "started_at")
+    other = [name for name in names if getattr(stored, name) != getattr(given, name)]
+    if stored.drive.authority_id != given.drive.authority_id:
+        other.append("authority")
+    if other:
+        raise InputError(
+            "this footage was received before with another "
+            f"{', '.join(other).replace('fixes', 'track').replace('_', ' ')}; give the same as "
+            "then (correcting a received drive is not built yet)"
+        )
+    today = {clip.sha256: location for location, clip in given.clips}
+    clips = tuple((today.get(clip.sha256, there), clip) for there, clip in stored.clips)
+    return replace(stored, clips=clips)
 
 
 def _known_drive(

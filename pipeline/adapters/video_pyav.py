@@ -7,7 +7,7 @@ stands still) are not even decoded.
 import hashlib
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -117,6 +117,8 @@ class PyAvReader:
         self._colours = VideoReformatter()
         self._decoded = 0
         self._damaged = 0
+        # After damage what is shown is patched together from lost pictures, until a key frame.
+        self._broken = False
         self._cut_at: int | None = None
         self._clip = self._read_index(path)
 
@@ -140,7 +142,7 @@ class PyAvReader:
         """Where the footage ended before its index said; None while it did not."""
         return self._cut_at
 
-    def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
+    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
         """Yield, for each wanted time, the first frame at or after it, each frame once.
 
         Decoding runs a few frames ahead, in a thread of its own.
@@ -209,12 +211,15 @@ class PyAvReader:
             frames = self._codec.decode(packet)
         except av.error.FFmpegError:
             self._damaged += 1
+            self._broken = True
             return
         for frame in frames:
             self._decoded += 1
             if frame.is_corrupt:
                 self._damaged += 1
-            else:
+                self._broken = True
+            elif frame.key_frame or not self._broken:
+                self._broken = False
                 yield frame
 
     def _drain(self) -> Iterator[VideoFrame]:
@@ -289,6 +294,7 @@ class PyAvReader:
     def _start_again(self) -> None:
         self._codec.flush_buffers()
         self._decoded = self._damaged = 0
+        self._broken = False
 
 
 def _creation_time(container: InputContainer, stream: VideoStream) -> datetime | None:

@@ -1,6 +1,6 @@
 """The joints of the house: what the line asks of the world outside. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -52,7 +52,7 @@ class FrameReader(Protocol):
     def clip(self) -> Clip:
         """What the clip's index says."""
 
-    def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
+    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
         """Yield, for each wanted time, the first frame at or after it, each frame once.
 
         Args:

@@ -16,6 +16,8 @@ from pipeline.stages.place import Placer, make_track, sift_fixes
 
 _SAME_LENGTH_SHARE = 0.1
 _SAME_LENGTH_S = 5.0
+# Creation times are whole seconds: clips that follow one another may seem to overlap by so much.
+_OVERLAP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,12 @@ def prepare_drive(
     track = make_track(
         sifted.kept, grid.to_grid([fix.place for fix in sifted.kept]), settings=settings.place
     )
+    sizes = {(clip.width_px, clip.height_px) for _, clip in clips}
+    if len(sizes) > 1:
+        found = " and ".join(f"{wide}×{high}" for wide, high in sorted(sizes))
+        raise InputError(
+            f"the clips have pictures of {found}; one drive has one camera setting: give them apart"
+        )
     rigs = [rig_for(received.rig, clip) for _, clip in clips]
     placed = _place_clips(received, (track.started_at, track.ended_at), settings)
     return PreparedDrive(
@@ -124,7 +132,13 @@ def _place_clips(
     for location, clip in ordered:
         begins = follows
         if clip.started_at is not None and first.started_at is not None:
-            begins = max(start + (clip.started_at - first.started_at), start)
+            begins = start + (clip.started_at - first.started_at)
+            if (follows - begins).total_seconds() > _OVERLAP_S:
+                raise InputError(
+                    "two clips claim the same time, so they cannot be one drive: one begins "
+                    f"at {begins:%H:%M:%S}, when another lasts until {follows:%H:%M:%S}"
+                )
+            begins = max(begins, follows)
         placed.append(PlacedClip(location=location, clip=clip, started_at=begins, clock=used))
         follows = begins + timedelta(seconds=clip.duration_s)
     begins_at, ends_at = placed[0].begins_at, follows + timedelta(seconds=used.offset_s)

@@ -1,7 +1,9 @@
 """Take one piece of footage down the line, up to its redacted pictures."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -36,6 +38,9 @@ from pipeline.stages.sample import WantedLook, look_chainages, plan_looks
 from pipeline.stages.screen import screen_frame, sharpness
 
 _T = TypeVar("_T")
+
+# A frame that comes later than this after it was wanted shows another stretch of road.
+_LATE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +101,10 @@ def survey_piece(
         view=footprint(prepared.rig, settings=settings.locate),
     )
     plan, blind = _planned(prepared, placed, piece, settings)
-    with means.footage.open(placed.location) as reader:
-        wanted = survey.timed("decode", reader.frames([look.pts for look in plan]))
+    with ExitStack() as stack:
+        reader = stack.enter_context(means.footage.open(placed.location))
+        frames = stack.enter_context(closing(reader.frames([look.pts for look in plan])))
+        wanted = survey.timed("decode", frames)
         looks = survey.timed(
             "detect",
             look_at_frames(
@@ -111,14 +118,14 @@ def survey_piece(
         cut = reader.cut_at_pts
     survey.close()
     cut_at_s = None if cut is None else placed.clip.seconds_at(cut)
-    missed = survey.unread(plan, cut_at_s)
+    missed = survey.unread(plan)
     return survey.findings((*blind, *missed), decoded=decoded, cut_at_s=cut_at_s)
 
 
 def _planned(
     prepared: PreparedDrive, placed: PlacedClip, piece: Piece, settings: LineSettings
 ) -> tuple[tuple[WantedLook, ...], list[tuple[FrameRef | None, float, NotLooked]]]:
-    """Return the looks to take, and those that have no position and are not even decoded."""
+    """Return the looks to take, and those that would show nothing and are not even decoded."""
     placer = prepared.placer
     chainages = look_chainages(0.0, placer.length_m, settings=settings.sample)
     looks = plan_looks(
@@ -130,10 +137,17 @@ def _planned(
         piece=piece,
     )
     nowhere = NotLooked(reason=NotLookedReason.NO_POSITION)
-    blind: list[tuple[FrameRef | None, float, NotLooked]] = [
-        (None, x.chainage_m, nowhere) for x in looks if not placer.is_placeable(x.instant)
-    ]
-    return tuple(x for x in looks if placer.is_placeable(x.instant)), blind
+    backwards = NotLooked(reason=NotLookedReason.OUT_OF_VIEW, detail="the vehicle reversed")
+    blind: list[tuple[FrameRef | None, float, NotLooked]] = []
+    usable: list[WantedLook] = []
+    for look in looks:
+        if not placer.is_placeable(look.instant):
+            blind.append((None, look.chainage_m, nowhere))
+        elif placer.is_reversing(look.instant):
+            blind.append((None, look.chainage_m, backwards))
+        else:
+            usable.append(look)
+    return tuple(usable), blind
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +163,7 @@ class _PieceSurvey:
     outcomes: list[LookedAt] = field(default_factory=list)
     refused: list[tuple[FrameRef | None, float, NotLooked]] = field(default_factory=list)
     stills: list[Still] = field(default_factory=list)
+    delivered: list[int] = field(default_factory=list)
     looked: int = 0
     last_view_m: float = float("-inf")
     stage_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -167,6 +182,7 @@ class _PieceSurvey:
 
     def take(self, frame: Frame, look: Look) -> None:
         """Place what one frame shows; a frame without a position was not looked at."""
+        self.delivered.append(frame.ref.pts)
         began = perf_counter()
         try:
             pose = self.prepared.placer.pose_at(self.instant(frame.ref))
@@ -195,19 +211,18 @@ class _PieceSurvey:
             self._write(place)
         self.stage_s["redact"] += perf_counter() - began
 
-    def unread(
-        self, plan: Sequence[WantedLook], cut_at_s: float | None
-    ) -> list[tuple[FrameRef | None, float, NotLooked]]:
+    def unread(self, plan: Sequence[WantedLook]) -> list[tuple[FrameRef | None, float, NotLooked]]:
         """Return the looks for which no frame came: the footage ended or was damaged there."""
         damaged = NotLooked(reason=NotLookedReason.FOOTAGE_DAMAGED)
-        if cut_at_s is None:
-            return []
         clip = self.placed.clip
-        return [
-            (None, look.chainage_m, damaged)
-            for look in plan
-            if cut_at_s < clip.seconds_at(look.pts) < clip.duration_s
-        ]
+        near = _LATE_S / float(clip.time_base)
+        missing: list[tuple[FrameRef | None, float, NotLooked]] = []
+        for look in plan:
+            at = bisect_left(self.delivered, look.pts)
+            came = at < len(self.delivered) and self.delivered[at] - look.pts <= near
+            if not came and clip.seconds_at(look.pts) < clip.duration_s - _LATE_S:
+                missing.append((None, look.chainage_m, damaged))
+        return missing
 
     def findings(
         self,

@@ -29,6 +29,7 @@ from pipeline.adapters.postgres.people import (
     sign_in,
 )
 from pipeline.domain.decisions import Decision, Move, RejectReason
+from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
 from pipeline.domain.ids import DecisionId, DefectId, OrganisationId, PersonId
 from pipeline.domain.ports import Blobs, Clock
@@ -293,6 +294,11 @@ def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm)
         if defect is None:
             raise InputError("There is no such defect.")
         entry = load_entry(connection, defect_id)
+        if entry is None and defect.state is DefectState.QUEUED:
+            raise StaleError(
+                "This possible defect is no longer in the queue: newer footage joined it to "
+                "another, or no longer shows it. Nothing was recorded."
+            )
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
         decision = Decision(
             decision_id=DecisionId(uuid4()),

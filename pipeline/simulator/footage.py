@@ -1,7 +1,7 @@
 """Footage of the simulated street: straight into the line, or as a real clip on disk."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from fractions import Fraction
@@ -91,7 +91,7 @@ class _SimulatedReader:
         self.decoded = 0
         self.cut_at_pts: int | None = None
 
-    def frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
+    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
         last = -1
         for wanted in wanted_pts:
             number = -(-wanted // TICKS_A_FRAME)

@@ -18,6 +18,9 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.places import GridRef, GroundError, LonLat
 from pipeline.domain.track import Fix, Pose, RawFix, Track
 
+_LONGEST_REVERSE_M = 60.0
+_FASTEST_REVERSE_MPS = 6.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceSettings:
@@ -164,6 +167,10 @@ class Placer:
             return False
         return True
 
+    def is_reversing(self, instant: datetime) -> bool:
+        """Return whether the vehicle drove backwards: the camera then saw what lay behind it."""
+        return self._reversing(_since(self._track.started_at, instant))
+
     def instants_at(self, chainages: Sequence[float]) -> list[datetime]:
         """Return when each chainage was first reached; ascending in, ascending out."""
         moving = np.concatenate(([True], np.diff(self._chainage) > 0))
@@ -274,7 +281,8 @@ class Placer:
         """Spans of time in which the vehicle drives backwards.
 
         A vehicle cannot turn on the spot: when it moves off from a stop by more than 120° away
-        from the course it stopped on, it is reversing until it stops again.
+        from the course it stopped on, it is reversing until it turns so again. Nobody
+        reverses far or fast, so a turn that was missed never lasts.
         """
         legs = self._legs()
         spans: list[tuple[float, float]] = []
@@ -285,12 +293,14 @@ class Placer:
                 reversing = False
             elif turned > 120:  # noqa: PLR2004
                 reversing = not reversing
+            if after[4] > _LONGEST_REVERSE_M or after[5] > _FASTEST_REVERSE_MPS:
+                reversing = False
             if reversing:
                 spans.append((after[0], after[1]))
         return tuple(spans)
 
-    def _legs(self) -> list[tuple[float, float, float, float]]:
-        """Return stretches of moving: begin, end, course at the start, course at the end."""
+    def _legs(self) -> list[tuple[float, float, float, float, float, float]]:
+        """Return stretches of moving: begin, end, first and last course, metres, fastest."""
         edges = np.flatnonzero(np.diff(np.concatenate(([0], self._moving.astype(int), [0]))))
         legs = []
         for begin, end in zip(edges[::2], edges[1::2], strict=True):
@@ -302,6 +312,8 @@ class Placer:
                     float(self._t[end]),
                     self._course(begin, min(begin + 3, end)),
                     self._course(max(end - 3, begin), end),
+                    float(self._chainage[end] - self._chainage[begin]),
+                    float(np.max(self._speeds[begin:end])),
                 )
             )
         return legs
@@ -309,6 +321,11 @@ class Placer:
     def _course(self, begin: int, end: int) -> float:
         east, north = self._e[end] - self._e[begin], self._n[end] - self._n[begin]
         return math.degrees(math.atan2(east, north))
+
+    @cached_property
+    def _speeds(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        """Speed in each gap between fixes, m/s."""
+        return np.hypot(np.diff(self._e), np.diff(self._n)) / np.diff(self._t)
 
     def _reversing(self, t: float) -> bool:
         return any(begin <= t <= end for begin, end in self._reverse_spans)

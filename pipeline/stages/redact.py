@@ -6,8 +6,9 @@ candidates of a place wait, encoded, in memory.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -189,7 +190,7 @@ def road_view(
     settings: RedactSettings,
 ) -> Still:
     """Return a redacted view of road on which nothing was reported, to find what was missed."""
-    top = _road_top(rig, settings)
+    top = _road_top(rig, settings) or 0
     picture = paint_over(frame.pixels, bystanders, settings)[top:]
     return _still(
         StillKind.ROAD_VIEW, frame.ref, None, frame.taken_at, chainage_m, len(bystanders), picture
@@ -254,18 +255,45 @@ def _decode(jpeg: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _road_top(rig: CameraRig, settings: RedactSettings) -> int:
-    """Return the picture row above which there is no road that belongs in a close view."""
-    row = row_at_range(rig, settings.road_to_m)
-    return int(np.clip(np.ceil(row), 0, rig.height_px - 1)) if np.isfinite(row) else 0
+@lru_cache(maxsize=8)
+def _road_top(rig: CameraRig, settings: RedactSettings) -> int | None:
+    """Return the picture row above which there is no road that belongs in a close view.
+
+    It is the row of the farthest road that may be shown, for the rig as high as it may look and as
+    tilted as it may be within its sigmas, at either side of the picture: nothing above the road is
+    shown even if the rig is wrong by two sigma. None if no row of the picture is surely road.
+    """
+    rows = [
+        _row_of_range(rig, settings.road_to_m, side=side, roll_deg=rig.roll_deg + off)
+        for side in (-1, 1)
+        for off in (-2 * rig.roll_sigma_deg, 2 * rig.roll_sigma_deg)
+    ]
+    if not np.isfinite(rows).all():
+        return None
+    lowest = int(np.ceil(max(rows)))
+    return None if lowest >= rig.height_px else max(lowest, 0)
+
+
+def _row_of_range(rig: CameraRig, range_m: float, *, side: int, roll_deg: float) -> float:
+    """Return the row of road so far ahead at one side of the picture (−1 left, 1 right)."""
+    steepest = 59.0
+    pitch = max(rig.pitch_deg - 2 * rig.pitch_sigma_deg, -steepest)
+    tilt = np.radians(min(max(roll_deg, -steepest), steepest))
+    high = replace(rig, pitch_deg=pitch, roll_deg=0.0)
+    middle = row_at_range(high, range_m) - rig.height_px / 2
+    sideways = side * rig.width_px / 2
+    return float(rig.height_px / 2 + middle * np.cos(tilt) - sideways * np.sin(tilt))
 
 
 def _close_region(
     box: PixelBox, rig: CameraRig, settings: RedactSettings
 ) -> tuple[int, int, int, int] | None:
     """Return left, top, right, bottom of the road around a box; None if all of it is too far."""
+    road = _road_top(rig, settings)
+    if road is None:
+        return None
     pad = max(settings.margin_px, settings.margin_share * max(box.width_px, box.height_px))
-    top = max(int(box.top_px - pad), _road_top(rig, settings), 0)
+    top = max(int(box.top_px - pad), road, 0)
     left, right = max(0, int(box.left_px - pad)), min(rig.width_px, int(box.right_px + pad))
     bottom = min(rig.height_px, int(box.bottom_px + pad))
     return (left, top, right, bottom) if top < bottom and left < right else None

@@ -1,16 +1,17 @@
 """The database: who sees what, what can be changed, and what a second look does."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database, migrate
-from pipeline.adapters.postgres.defects import load_queue
+from pipeline.adapters.postgres.defects import load_defect, load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.errors import InputError, OutageError
-from pipeline.domain.ids import OrganisationId, organisation_id
+from pipeline.domain.ids import DefectId, OrganisationId, organisation_id
 from pipeline.domain.observations import Observation
 from tests.builders import an_observation
 from tests.stored import gather, store_findings
@@ -81,6 +82,32 @@ def test_scoring_a_piece_again_supersedes_and_forgets_nothing(
     assert count(database, "observation") == 8
     assert count(database, "run") == 2
     assert count(database, "defect") == 3
+
+
+def test_a_model_that_comes_back_is_current_again(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    gather(ledger, store_findings(ledger, a_street("one")))
+    before = queued(database)
+    gather(ledger, store_findings(ledger, a_street("one", holes=1), threshold=0.5))
+
+    gather(ledger, store_findings(ledger, a_street("one")))
+
+    assert queued(database) == before
+    assert count(database, "observation") == 8
+
+
+def test_a_defect_that_is_no_longer_seen_can_still_be_read(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    gather(ledger, store_findings(ledger, a_street("one")))
+    names = [DefectId(UUID(row[0])) for row in queued(database)]
+    gather(ledger, store_findings(ledger, a_street("one", holes=1), threshold=0.5))
+
+    with database.acting_for(DEPOT) as connection:
+        found = [load_defect(connection, name) for name in names]
+
+    assert sorted(defect.version for defect in found if defect) == [1, 2, 2]
 
 
 def test_row_security_hides_every_table_from_other_organisations(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -86,6 +87,26 @@ def test_a_damaged_clip_with_its_index_gives_its_good_part(tmp_path: Path) -> No
 
         assert 3 < len(found) < 17
         assert reader.cut_at_pts is not None
+
+
+def test_after_damage_nothing_is_shown_until_a_key_frame(tmp_path: Path) -> None:
+    """Eight pictures are lost; those that lean on them would be patched together from others."""
+    clip = write_plain(tmp_path / "a.mp4", frames=100)
+    with av.open(str(clip)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+        spoilt = [(p.pos or 0, p.size) for p in packets if p.pts is not None][33:36]
+    content = bytearray(clip.read_bytes())
+    for at, size in spoilt:
+        content[at + 4 : at + size] = bytes(size - 4)
+    clip.write_bytes(content)
+
+    with PyAvFootage().open(str(clip)) as reader:
+        frames = list(reader.frames([reader.clip.pts_at(s / 10) for s in range(100)]))
+        seconds = [round(reader.clip.seconds_at(f.ref.pts), 1) for f in frames]
+
+    assert 2.9 in seconds
+    assert not [s for s in seconds if 3.6 <= s < 3.95]
+    assert {4.0, 5.0, 9.9} <= set(seconds)
 
 
 def test_a_fragmented_clip_that_was_cut_off_gives_its_good_part(tmp_path: Path) -> None:

@@ -113,3 +113,15 @@ def test_a_bend_turns_the_heading_without_a_stop_being_taken_for_reversing() -> 
     )
 
     assert placer.pose_at(after(13)).heading_deg == pytest.approx(0, abs=5)
+
+
+def test_a_missed_turn_does_not_turn_the_rest_of_the_drive_round() -> None:
+    """Moving off the other way looks like reversing; driving on fast is not."""
+    ahead = [(float(t), t * 3.0, 0.0) for t in range(11)]
+    stands = [(10.0 + t, 30.0, 0.0) for t in range(1, 8)]
+    on = [(17.0 + t, 30.0 - t * 10.0, 0.0) for t in range(1, 20)]
+
+    placer = Placer(a_track(*ahead, *stands, *on), SETTINGS)
+
+    assert placer.pose_at(after(30)).heading_deg == pytest.approx(270, abs=5)
+    assert not placer.is_reversing(after(30))

@@ -3,6 +3,7 @@
 Every transaction names the organisation that it acts for; row security does the rest.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -13,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pipeline.domain.errors import OutageError
+from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import OrganisationId
 
 APP_ROLE = "roadwear_app"
@@ -94,8 +95,9 @@ def migrate(url: str) -> str:
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
+    ping(url)
     engine = create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+        re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url), poolclass=NullPool
     )
     try:
         with as_file(files("pipeline.adapters.postgres") / "migrations") as folder:
@@ -124,6 +126,10 @@ def ping(url: str, *, timeout_s: int = 3) -> str:
             row = connection.execute("select version()").fetchone()
     except psycopg.OperationalError as error:
         raise OutageError(_no_database(url)) from error
+    except psycopg.ProgrammingError as error:
+        raise InputError(
+            "the database URL cannot be read; it looks like postgresql://user:password@host/name"
+        ) from error
     return str(row[0]) if row else ""
 
 

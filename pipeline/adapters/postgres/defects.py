@@ -31,8 +31,10 @@ _CURRENT = """
 
 _DEFECT = """
   select d.*, st_x(d.at) as easting_m, st_y(d.at) as northing_m,
-         (select array_agg(m.observation_id order by m.observation_id)
-          from roadwear.current_membership m where m.defect_id = d.defect_id) as observation_ids
+         coalesce((select array_agg(m.observation_id order by m.observation_id)
+                   from roadwear.current_membership m where m.defect_id = d.defect_id),
+                  (select array_agg(distinct m.observation_id)
+                   from roadwear.membership m where m.defect_id = d.defect_id)) as observation_ids
   from roadwear.defect d"""
 
 
@@ -67,6 +69,11 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         (ids,),
     )
     known = {row["observation_id"]: DefectId(row["defect_id"]) for row in members}
+    # An engineer who decides meanwhile waits, and is then told that the defect has changed.
+    connection.execute(
+        "select 1 from roadwear.defect where defect_id = any(%s) order by defect_id for update",
+        (list(set(known.values())),),
+    )
     return Area(
         observations=observations,
         known=known,
@@ -88,12 +95,18 @@ def save_gathering(
     for change in changes:
         if change.defect is None:
             connection.execute(
-                "update roadwear.defect set emptied_at = coalesce(emptied_at, %s) "
-                "where defect_id = %s",
+                "update roadwear.defect set emptied_at = %s, version = version + 1 "
+                "where defect_id = %s and emptied_at is null",
                 (now, change.defect_id),
             )
         elif change.change is not ChangeKind.UNCHANGED:
             _upsert(connection, authority, change.defect)
+    # What was no longer seen and is seen again, by a model that came back, stands as it stood.
+    connection.execute(
+        "update roadwear.defect set emptied_at = null, version = version + 1 "
+        "where emptied_at is not null and defect_id = any(%s)",
+        ([c.defect_id for c in changes if c.change is ChangeKind.UNCHANGED],),
+    )
     moved = [
         (authority, observation, defect, "gathered")
         for observation, defect in sorted(member_of.items())

@@ -39,8 +39,10 @@ _STILL = (
 
 
 def is_done(connection: Connection, run_id: RunId) -> bool:
-    """Return whether a run's findings are already stored, whole."""
-    row = connection.execute("select 1 from roadwear.run where run_id = %s", (run_id,)).fetchone()
+    """Return whether a run's findings are stored, whole, and are the current ones."""
+    row = connection.execute(
+        "select 1 from roadwear.run where run_id = %s and state = 'current'", (run_id,)
+    ).fetchone()
     return row is not None
 
 
@@ -55,17 +57,30 @@ def save_findings(
         findings: What was found.
         still_keys: Where each still lies in the store.
 
+    Runs of the same clip that overlap it are superseded; a superseded run that comes back is
+    made current again, and its rows, which are still there, are not written twice.
+
     Returns:
-        False if the run was stored before, in which case nothing was written.
+        False if the run is stored and current, in which case nothing was written.
     """
     run = findings.run
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended('run ' || %s || %s, 0))",
+        (str(drive.owner_id), run.piece.clip_sha256),
+    )
     if is_done(connection, run.run_id):
         return False
     connection.execute(
         "update roadwear.run set state = 'superseded' where owner_id = %s and clip_sha256 = %s "
-        "and from_pts = %s and to_pts = %s and state = 'current' and mark = %s",
-        (drive.owner_id, run.piece.clip_sha256, run.piece.from_pts, run.piece.to_pts, run.mark),
+        "and from_pts < %s and to_pts > %s and state = 'current' and mark = %s",
+        (drive.owner_id, run.piece.clip_sha256, run.piece.to_pts, run.piece.from_pts, run.mark),
     )
+    restored = connection.execute(
+        "update roadwear.run set state = 'current' where run_id = %s and state = 'superseded'",
+        (run.run_id,),
+    )
+    if restored.rowcount:
+        return True
     connection.execute(
         "insert into roadwear.run (run_id, owner_id, authority_id, drive_id, clip_sha256, "
         "from_pts, to_pts, detector, rig, clock, settings_sha256, mark, looked, decoded, "
