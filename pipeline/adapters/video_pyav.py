@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -66,7 +67,13 @@ class PyAvFootage:
 
 
 def sha256_of_file(path: Path) -> ClipSha256:
-    """Return the SHA-256 of a file's bytes, read in chunks."""
+    """Return the SHA-256 of a file's bytes; read again only if its size or time has changed."""
+    state = path.stat()
+    return _sha256_of_state(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256_of_state(path: Path, _size_bytes: int, _changed_ns: int) -> ClipSha256:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

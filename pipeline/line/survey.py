@@ -30,8 +30,6 @@ from pipeline.stages.locate import (
 )
 from pipeline.stages.redact import (
     CandidateKeeper,
-    ClosedPlace,
-    redacted_stills,
     road_view,
 )
 from pipeline.stages.sample import WantedLook, look_chainages, plan_looks
@@ -207,8 +205,8 @@ class _PieceSurvey:
     def close(self) -> None:
         """Redact what is still waiting."""
         began = perf_counter()
-        for place in self.keeper.close():
-            self._write(place)
+        for stills in self.keeper.close():
+            self.stills += stills
         self.stage_s["redact"] += perf_counter() - began
 
     def unread(self, plan: Sequence[WantedLook]) -> list[tuple[FrameRef | None, float, NotLooked]]:
@@ -306,8 +304,8 @@ class _PieceSurvey:
                 int(box.top_px) : int(box.bottom_px) + 1, int(box.left_px) : int(box.right_px) + 1
             ]
             self.keeper.offer(observation, frame, look.bystanders, sharpness=sharpness(crop))
-        for place in self.keeper.passed(pose.chainage_m):
-            self._write(place)
+        for stills in self.keeper.passed(pose.chainage_m):
+            self.stills += stills
         every = self.settings.road_view_every_m
         if every is not None and not look.defects and pose.chainage_m - self.last_view_m >= every:
             self.last_view_m = pose.chainage_m
@@ -320,9 +318,6 @@ class _PieceSurvey:
                     settings=self.settings.redact,
                 )
             )
-
-    def _write(self, place: ClosedPlace) -> None:
-        self.stills += redacted_stills(place, settings=self.settings.redact)
 
     def _coverage(self, outcomes: Sequence[LookedAt]) -> tuple[Coverage, ...]:
         view = self.view or Footprint(near_m=0.0, far_m=0.0, left_m=0.0, right_m=0.0)

@@ -201,11 +201,22 @@ def _near_pairs(
                 break
             if frozenset((a.observation_id, b.observation_id)) in together:
                 pairs.append((math.inf, i, j))
-            elif a.kind.family == b.kind.family and a.frame != b.frame:
+            elif a.kind.family == b.kind.family and a.frame != b.frame and _within(a, b, settings):
                 apart_m2 = _mahalanobis([a], [b], settings)
                 if apart_m2 <= settings.gate:
                     pairs.append((apart_m2, i, j))
     return sorted(pairs)
+
+
+def _within(a: Observation, b: Observation, settings: GatherSettings) -> bool:
+    """Return whether two sightings may pass the gate: cheap, and never wrongly no.
+
+    A squared Mahalanobis distance is at least the squared distance over the trace of its spread.
+    """
+    trace = 2 * settings.floor_m**2 + 1e-5
+    for o in (a, b):
+        trace += o.error.var_e + o.error.var_n - o.shared_error.var_e - o.shared_error.var_n
+    return a.at.distance_m(b.at) ** 2 <= settings.gate * trace
 
 
 def _may_join(

@@ -2,7 +2,7 @@
 
 People and vehicles are painted over, solid, before any derived picture is encoded for keeping.
 A close view shows road and nothing above it; a wide view shows the place. At most three
-candidates of a place wait, encoded, in memory.
+candidates of a place wait in memory, redacted and encoded: no unredacted picture ever waits.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,6 @@ Pixels = NDArray[np.uint8]
 
 _GREY = (128, 128, 128)
 _MARK = (0, 200, 255)
-_WAITING_QUALITY = 92
 _KEPT_QUALITY = 85
 _COARSE = 0.5
 
@@ -58,28 +57,10 @@ class RedactSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One sighting that may become a place's picture: encoded, not yet redacted, never written.
+    """One close view that may be kept: redacted and encoded already, waiting for a better one."""
 
-    Attributes:
-        left_px: Where the encoded part begins in the frame.
-        top_px: Likewise.
-        jpeg: The part of the frame that its picture is made of.
-    """
-
-    observation: Observation
-    bystanders: tuple[Bystander, ...]
     merit: float
-    left_px: int
-    top_px: int
-    jpeg: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedPlace:
-    """A place that the vehicle has passed: its close views, the best first, and its wide view."""
-
-    close: tuple[Candidate, ...]
-    wide: Candidate
+    still: Still
 
 
 @dataclass(slots=True)
@@ -92,7 +73,7 @@ class _Place:
     east_m: float
     north_m: float
     chainage_m: float
-    wide: Candidate
+    wide: Still
     close: list[Candidate] = field(default_factory=list)
 
 
@@ -112,7 +93,7 @@ class CandidateKeeper:
         *,
         sharpness: float,
     ) -> None:
-        """Consider a sighting; its part of the frame is encoded only if it is among the best."""
+        """Consider a sighting; its picture is made only if it is among the best of its place."""
         merit = _merit(observation, bystanders, sharpness)
         place = self._place_of(observation, frame, bystanders)
         waiting = place.close
@@ -121,31 +102,20 @@ class CandidateKeeper:
             if merit <= worst.merit:
                 return
             waiting.remove(worst)
-        region = _close_region(observation.box, self.rig, self.settings)
-        if region is None:
-            return
-        left, top, right, bottom = region
-        waiting.append(
-            Candidate(
-                observation=observation,
-                bystanders=bystanders,
-                merit=merit,
-                left_px=left,
-                top_px=top,
-                jpeg=encode_jpeg(frame.pixels[top:bottom, left:right], _WAITING_QUALITY),
-            )
-        )
+        still = _close_view(observation, frame, bystanders, self.rig, self.settings)
+        if still is not None:
+            waiting.append(Candidate(merit=merit, still=still))
 
-    def passed(self, chainage_m: float) -> list[ClosedPlace]:
-        """Close and return the places that now lie behind."""
+    def passed(self, chainage_m: float) -> list[tuple[Still, ...]]:
+        """Close the places that now lie behind; return each one's pictures, the best first."""
         behind = [
             place for place in self._open if place.chainage_m + self.settings.passed_m < chainage_m
         ]
         self._open = [place for place in self._open if place not in behind]
         return [_closed(place) for place in behind]
 
-    def close(self) -> list[ClosedPlace]:
-        """Close and return every place that is left."""
+    def close(self) -> list[tuple[Still, ...]]:
+        """Close every place that is left; return each one's pictures."""
         left, self._open = self._open, []
         return [_closed(place) for place in left]
 
@@ -157,28 +127,14 @@ class CandidateKeeper:
             apart = np.hypot(place.east_m - at.easting_m, place.north_m - at.northing_m)
             if apart <= self.settings.same_place_m:
                 return place
-        wide = Candidate(
-            observation=observation,
-            bystanders=bystanders,
-            merit=0.0,
-            left_px=0,
-            top_px=0,
-            jpeg=encode_jpeg(frame.pixels, _WAITING_QUALITY),
-        )
         place = _Place(
             east_m=at.easting_m,
             north_m=at.northing_m,
             chainage_m=observation.chainage_m,
-            wide=wide,
+            wide=_wide_view(observation, frame, bystanders, self.settings),
         )
         self._open.append(place)
         return place
-
-
-def redacted_stills(place: ClosedPlace, *, settings: RedactSettings) -> tuple[Still, ...]:
-    """Return the pictures of one closed place: close views of its sightings, and one wide view."""
-    close = [_close_view(candidate, settings) for candidate in place.close]
-    return (*close, _wide_view(place.wide, settings))
 
 
 def road_view(
@@ -243,16 +199,9 @@ def _merit(observation: Observation, bystanders: Sequence[Bystander], sharpness:
     return (0.0 if hidden else 1.0) + observation.confidence * crisp / (2 + observation.range_m)
 
 
-def _closed(place: _Place) -> ClosedPlace:
+def _closed(place: _Place) -> tuple[Still, ...]:
     ranked = sorted(place.close, key=lambda candidate: -candidate.merit)
-    return ClosedPlace(close=tuple(ranked), wide=place.wide)
-
-
-def _decode(jpeg: bytes) -> Pixels:
-    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError("a waiting candidate could not be decoded")
-    return np.asarray(pixels, np.uint8)
+    return (*(candidate.still for candidate in ranked), place.wide)
 
 
 @lru_cache(maxsize=8)
@@ -299,23 +248,22 @@ def _close_region(
     return (left, top, right, bottom) if top < bottom and left < right else None
 
 
-def _close_view(candidate: Candidate, settings: RedactSettings) -> Still:
-    pixels = _decode(candidate.jpeg)
-    left, top = candidate.left_px, candidate.top_px
-    clean = paint_over(pixels, candidate.bystanders, settings, left_px=left, top_px=top)
-    right, bottom = left + pixels.shape[1], top + pixels.shape[0]
-    shown = [b for b in candidate.bystanders if _overlaps(b.box, left, top, right, bottom)]
-    o = candidate.observation
+def _close_view(
+    o: Observation,
+    frame: Frame,
+    bystanders: Sequence[Bystander],
+    rig: CameraRig,
+    settings: RedactSettings,
+) -> Still | None:
+    region = _close_region(o.box, rig, settings)
+    if region is None:
+        return None
+    left, top, right, bottom = region
+    part = frame.pixels[top:bottom, left:right]
+    clean = paint_over(part, bystanders, settings, left_px=left, top_px=top)
+    shown = [b for b in bystanders if _overlaps(b.box, left, top, right, bottom)]
     framed = _with_box_beside(clean, o.box, left=left, top=top)
-    return _still(
-        StillKind.EVIDENCE_STILL,
-        o.frame,
-        o.observation_id,
-        o.seen_at,
-        o.chainage_m,
-        len(shown),
-        framed,
-    )
+    return _still_of(StillKind.EVIDENCE_STILL, o, len(shown), framed)
 
 
 def _overlaps(box: PixelBox, left: int, top: int, right: int, bottom: int) -> bool:
@@ -338,29 +286,21 @@ def _with_box_beside(crop: Pixels, box: PixelBox, *, left: int, top: int) -> Pix
     return np.asarray(framed, np.uint8)
 
 
-def _wide_view(candidate: Candidate, settings: RedactSettings) -> Still:
-    pixels = paint_over(_decode(candidate.jpeg), candidate.bystanders, settings)
+def _wide_view(
+    o: Observation, frame: Frame, bystanders: Sequence[Bystander], settings: RedactSettings
+) -> Still:
+    pixels = paint_over(frame.pixels, bystanders, settings)
     height, width = pixels.shape[:2]
     scale = min(1.0, settings.wide_px / width)
     if scale < 1:
-        pixels = np.asarray(
-            cv2.resize(
-                pixels,
-                (settings.wide_px, round(height * scale)),
-                interpolation=cv2.INTER_LINEAR if scale > _COARSE else cv2.INTER_AREA,
-            ),
-            np.uint8,
-        )
-    o = candidate.observation
-    return _still(
-        StillKind.PLACE_VIEW,
-        o.frame,
-        o.observation_id,
-        o.seen_at,
-        o.chainage_m,
-        len(candidate.bystanders),
-        pixels,
-    )
+        how = cv2.INTER_LINEAR if scale > _COARSE else cv2.INTER_AREA
+        size = (settings.wide_px, round(height * scale))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+    return _still_of(StillKind.PLACE_VIEW, o, len(bystanders), pixels)
+
+
+def _still_of(kind: StillKind, o: Observation, bystanders: int, pixels: Pixels) -> Still:
+    return _still(kind, o.frame, o.observation_id, o.seen_at, o.chainage_m, bystanders, pixels)
 
 
 def _still(  # noqa: PLR0913 - one picture's facts, named where they are made
