@@ -130,6 +130,8 @@ def _people(settings: wiring.Settings) -> str:
     if path.exists():
         return str(json.loads(path.read_text("utf-8"))["password"])
     password = secrets.token_urlsafe(12)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"password": password}), "utf-8")
     with wiring.database(settings).acting_for(organisation_id(WHO)) as connection:
         save_organisation(connection, WHO)
         for email, name in _PEOPLE:
@@ -137,6 +139,4 @@ def _people(settings: wiring.Settings) -> str:
                 connection, organisation_id(WHO), email=email, name=name, password=password,
                 roles=[Role.ENGINEER],
             )  # fmt: skip
-    path.touch(mode=0o600)
-    path.write_text(json.dumps({"password": password}), "utf-8")
     return password
