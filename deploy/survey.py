@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -22,7 +22,7 @@ from pipeline.adapters.export_geojson import (
 from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.findings import Findings
-from pipeline.domain.ids import DefectId
+from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.observations import Coverage
 from pipeline.line import (
@@ -34,6 +34,9 @@ from pipeline.line import (
     survey_piece,
 )
 from pipeline.stages.cover import Stretch, fill_stretches
+
+# What a piece gave, and its pictures: name, kind and sighting.
+Written = tuple[Findings, list[tuple[str, StillKind, ObservationId | None]]]
 
 
 def survey(
@@ -54,14 +57,15 @@ def survey(
         began = perf_counter()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
-        findings = _survey(prepared, settings, runtime, device)
+        written = _survey(prepared, settings, runtime, device, out)
+        findings = [found for found, _ in written]
         line = settings.line()
         rule = wiring.policy(settings)[0].queue
         gathered = gather_defects(
             [o for found in findings for o in found.observations],
             before={}, known={}, constraints=(), rule=rule, settings=line,
         )  # fmt: skip
-        report = write_results(out, batch, prepared, findings, gathered)
+        report = write_results(out, batch, prepared, written, gathered)
         report["wall_s"] = round(perf_counter() - began, 3)
         (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), "utf-8")
     _tell(report, out, as_json=as_json)
@@ -73,7 +77,7 @@ def write_results(
     out: Path,
     batch: Batch,
     prepared: PreparedDrive,
-    findings: list[Findings],
+    written: list[Written],
     gathered: Gathered,
 ) -> dict[str, Any]:
     """Write defects, observations, coverage and evidence; return the report."""
@@ -82,7 +86,8 @@ def write_results(
         (d for d in gathered.defects.values() if d.state is not DefectState.CANDIDATE),
         key=lambda d: (-d.confidence, str(d.defect_id)),
     )
-    evidence = _write_evidence(out, findings, gathered, {d.defect_id for d in shown})
+    evidence = _evidence_of(out, written, gathered, {d.defect_id for d in shown})
+    findings = [found for found, _ in written]
     (out / "defects.geojson").write_bytes(defects_geojson(shown, evidence, grid))
     observations = [o for found in findings for o in found.observations]
     (out / "observations.geojson").write_bytes(
@@ -94,8 +99,8 @@ def write_results(
 
 
 def _survey(
-    prepared: PreparedDrive, settings: wiring.Settings, runtime: Runtime, device: str
-) -> list[Findings]:
+    prepared: PreparedDrive, settings: wiring.Settings, runtime: Runtime, device: str, out: Path
+) -> list[Written]:
     detector = load_detector(settings.model, runtime=runtime, device=device)
     begin, end = prepared.span_m()
     with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
@@ -106,32 +111,35 @@ def _survey(
             on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
         )
         return [
-            survey_piece(prepared, placed, piece, means)
+            _with_pictures_written(survey_piece(prepared, placed, piece, means), out)
             for placed in prepared.clips
             for piece in pieces_of(placed.clip, settings=means.settings)
         ]
 
 
-def _write_evidence(
-    out: Path, findings: list[Findings], gathered: Gathered, shown: set[DefectId]
+def _with_pictures_written(found: Findings, out: Path) -> Written:
+    """Write a piece's redacted pictures and let go of them: memory stays the same however long."""
+    names = []
+    for number, still in enumerate(found.stills):
+        stem = f"{still.frame.clip_sha256[:8]}-{still.frame.pts}-{number}-{still.kind.value}"
+        name = f"evidence/{stem}.jpg"
+        (out / name).write_bytes(still.jpeg)
+        names.append((name, still.kind, still.observation_id))
+    return replace(found, stills=()), names
+
+
+def _evidence_of(
+    out: Path, written: list[Written], gathered: Gathered, shown: set[DefectId]
 ) -> dict[DefectId, list[str]]:
-    """Write the pictures of the defects that are reported, and road views; return their names."""
-    folder = out / "evidence"
-    folder.mkdir(exist_ok=True)
+    """Return the pictures of the defects that are reported; the others are removed."""
     names: dict[DefectId, list[str]] = {}
-    for found in findings:
-        for number, still in enumerate(found.stills):
-            stem = f"{still.frame.clip_sha256[:8]}-{still.frame.pts}-{number}-{still.kind.value}"
-            owner = (
-                None
-                if still.observation_id is None
-                else gathered.member_of.get(still.observation_id)
-            )
-            if still.kind is not StillKind.ROAD_VIEW and owner not in shown:
-                continue
-            (folder / f"{stem}.jpg").write_bytes(still.jpeg)
-            if owner is not None:
-                names.setdefault(owner, []).append(f"evidence/{stem}.jpg")
+    for _, pictures in written:
+        for name, kind, observation_id in pictures:
+            owner = None if observation_id is None else gathered.member_of.get(observation_id)
+            if owner in shown and owner is not None:
+                names.setdefault(owner, []).append(name)
+            elif kind is not StillKind.ROAD_VIEW:
+                (out / name).unlink()
     return names
 
 
