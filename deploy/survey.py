@@ -118,7 +118,7 @@ def _survey(
 
 
 def _with_pictures_written(found: Findings, out: Path) -> Written:
-    """Write a piece's redacted pictures and let go of them: memory stays the same however long."""
+    """Write a piece's redacted pictures and let go of them, so that they do not add up."""
     names = []
     for number, still in enumerate(found.stills):
         stem = f"{still.frame.clip_sha256[:8]}-{still.frame.pts}-{number}-{still.kind.value}"
