@@ -39,10 +39,6 @@ class DetectorIdentity:
         for kind, threshold in self.thresholds:
             require_share(**{kind.value: threshold})
 
-    def operating_threshold(self, kind: DefectKind) -> float:
-        """Return the confidence from which a box of this kind counts."""
-        return dict(self.thresholds)[kind]
-
 
 class RunMark(StrEnum):
     """Whether a run's findings go to the queue (live) or stay a study."""
