@@ -42,16 +42,15 @@ class Letterbox:
             top_px=round((input_px[0] - high) / 2 - 0.1),
         )
 
-    def apply(self, pixels: Pixels) -> Pixels:
-        """Return the H×W×3 uint8 BGR picture that the network is given."""
+    def apply(self, pixels: Pixels, *, into: Pixels) -> None:
+        """Write the picture that the network is given, H×W×3 uint8 BGR, into room made for it."""
         high, wide = (round(side * self.scale) for side in self.source_px)
         if (high, wide) != self.source_px:
             pixels = np.asarray(
                 cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_LINEAR), np.uint8
             )
-        framed = np.full((*self.input_px, 3), _PAD, np.uint8)
-        framed[self.top_px : self.top_px + high, self.left_px : self.left_px + wide] = pixels
-        return framed
+        into[...] = _PAD
+        into[self.top_px : self.top_px + high, self.left_px : self.left_px + wide] = pixels
 
     def back(self, boxes: Array) -> Array:
         """Return N×4 boxes [left, top, right, bottom] in source pixels, within the picture."""

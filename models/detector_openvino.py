@@ -25,7 +25,7 @@ from pipeline.domain.footage import Frame
 from pipeline.domain.looks import Look, LookAt, NotLooked, NotLookedReason
 from pipeline.domain.runs import DetectorIdentity
 
-_BATCH = 2
+_BATCH = 1
 _REQUESTS = 2
 
 
@@ -88,11 +88,12 @@ class OpenVinoDetector:
     def _start(self, frames: tuple[Frame, ...]) -> _Batch:
         height, width = frames[0].pixels.shape[:2]
         letterbox = Letterbox.fit(height, width, self._card)
-        tensor = np.stack([letterbox.apply(frame.pixels) for frame in frames])
         idle = self._idle_requests(len(frames), letterbox)
         request = idle.popleft()
         idle.append(request)
-        request.start_async({0: openvino.Tensor(tensor)}, share_inputs=False)
+        for frame, room in zip(frames, request.get_input_tensor(0).data, strict=True):
+            letterbox.apply(frame.pixels, into=room)
+        request.start_async()
         return _Batch(frames, letterbox, request)
 
     def _finish(self, batch: _Batch) -> Iterator[LookAt]:

@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 
 from pipeline.adapters.ahead import read_ahead
 from pipeline.domain.errors import InputError
-from pipeline.domain.footage import Clip, Frame, FrameRef
+from pipeline.domain.footage import Clip, Frame, FrameRef, WantedFrame
 from pipeline.domain.ids import ClipSha256
 
 _Packet: TypeAlias = "Packet[VideoStream]"
@@ -84,8 +84,10 @@ def _sha256_of_state(path: Path, _size_bytes: int, _changed_ns: int) -> ClipSha2
 class _Wanted:
     """The next wanted presentation time; None when there is none left."""
 
-    def __init__(self, wanted_pts: Iterable[int]) -> None:
-        self._all = sorted(wanted_pts)
+    def __init__(self, wanted: Iterable[WantedFrame]) -> None:
+        ordered = sorted(wanted, key=lambda frame: frame.pts)
+        self._all = [frame.pts for frame in ordered]
+        self._latest = [frame.latest_pts for frame in ordered]
         self._next = 0
 
     @property
@@ -100,11 +102,12 @@ class _Wanted:
         """Return the time of the last frame of a group that is wanted; None if that is unknown.
 
         What is decoded after it is not needed: it is shown later (nothing is shown before it is
-        decoded), and what comes next begins with a key frame.
+        decoded), and what comes next begins with a key frame. That key frame also serves
+        what may wait for it.
         """
         if next_key_pts is None:
             return None
-        before_key = bisect_left(self._all, next_key_pts)
+        before_key = bisect_left(self._latest, next_key_pts)
         if before_key == 0:
             return None
         last = self._all[before_key - 1]
@@ -149,15 +152,15 @@ class PyAvReader:
         """Where the footage ended before its index said; None while it did not."""
         return self._cut_at
 
-    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
-        """Yield, for each wanted time, the first frame at or after it, each frame once.
+    def frames(self, wanted: Iterable[WantedFrame]) -> Generator[Frame, None, None]:
+        """Yield what is wanted, in order, each frame once.
 
         Decoding runs a few frames ahead, in a thread of its own.
         """
-        yield from read_ahead(self._frames(wanted_pts), _AHEAD)
+        yield from read_ahead(self._frames(wanted), _AHEAD)
 
-    def _frames(self, wanted_pts: Iterable[int]) -> Iterator[Frame]:
-        wanted = _Wanted(wanted_pts)
+    def _frames(self, frames: Iterable[WantedFrame]) -> Iterator[Frame]:
+        wanted = _Wanted(frames)
         if wanted.pts is None:
             return
         self._container.seek(wanted.pts, stream=self._stream, backward=True)

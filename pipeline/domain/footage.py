@@ -64,6 +64,24 @@ class FrameRef:
     pts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedFrame:
+    """A frame that is asked for: the first at or after `pts`, in ticks.
+
+    Attributes:
+        pts: From when on.
+        latest_pts: A key frame up to here will do as well: less is decoded then. `pts` itself
+            where only the first frame will do.
+    """
+
+    pts: int
+    latest_pts: int
+
+    def __post_init__(self) -> None:
+        """Refuse a span that ends before it begins."""
+        require(self.pts <= self.latest_pts, "latest_pts must not lie before pts")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
     """A decoded frame.

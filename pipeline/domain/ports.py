@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
-from pipeline.domain.footage import Clip, Drive, Frame
+from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
 from pipeline.domain.ids import DefectId, DriveId, ObservationId, OrganisationId, RunId
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import LookAt
@@ -52,11 +52,11 @@ class FrameReader(Protocol):
     def clip(self) -> Clip:
         """What the clip's index says."""
 
-    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
-        """Yield, for each wanted time, the first frame at or after it, each frame once.
+    def frames(self, wanted: Iterable[WantedFrame]) -> Generator[Frame, None, None]:
+        """Yield what is wanted, each frame once.
 
         Args:
-            wanted_pts: Ascending presentation times in ticks.
+            wanted: In order of presentation time.
         """
 
     @property

@@ -7,9 +7,9 @@ edges of a box determine the ellipse's centre and half axes without approximatio
 come from the implicit function theorem at the solution.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -20,12 +20,20 @@ from pipeline.domain.looks import PixelBox
 from pipeline.geometry.ground import camera_axes, ground_points
 
 Array = NDArray[np.float64]
-Edges = tuple[float, float, float, float]
 
 _STEPS: Final = 12
 _CLOSE_PX: Final = 1e-6
 _SMALLEST_M: Final = 0.01
 _LONGEST_SHARE: Final = 0.9
+_STEP_M: Final = 1e-5
+# How far each of the rig's figures is moved for its slope, and where its sigma stands.
+_RIG_STEPS: Final = (
+    ("pitch_deg", 1e-3, "pitch_sigma_deg"),
+    ("yaw_deg", 1e-3, "yaw_sigma_deg"),
+    ("roll_deg", 1e-3, "roll_sigma_deg"),
+    ("mount_height_m", 1e-4, "mount_height_sigma_m"),
+    ("focal_px", 1e-1, "focal_sigma_px"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +75,10 @@ def project_ellipse(ellipse: GroundEllipse, rig: CameraRig) -> PixelBox:
     Raises:
         ValueError: The ellipse does not lie wholly ahead of the camera and below the horizon.
     """
-    halves = np.array(
-        [ellipse.right_m, ellipse.forward_m, ellipse.width_m / 2, ellipse.length_m / 2]
-    )
-    left, top, right, bottom = _box_of(halves, rig)
+    edges = _boxes_of(_halves(ellipse), _onto(rig), _centre(rig))
+    if not np.isfinite(edges).all():
+        raise ValueError("the ellipse is not wholly ahead of the camera")
+    left, top, right, bottom = edges.tolist()
     return PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
 
 
@@ -83,7 +91,7 @@ def ellipse_of_box(box: PixelBox, rig: CameraRig) -> GroundEllipse | None:
     found = _solve(_edges(box), rig)
     if found is None:
         return None
-    right, forward, half_width, half_length = (float(part) for part in found)
+    right, forward, half_width, half_length = found.tolist()
     return GroundEllipse(
         right_m=right, forward_m=forward, width_m=2 * half_width, length_m=2 * half_length
     )
@@ -100,28 +108,17 @@ def ellipse_errors(
         pixels: Of the box's edges.
         pitch_jitter_deg: Standard deviation of the vehicle's own pitching about the mount's pitch.
     """
-    halves = np.array(
-        [ellipse.right_m, ellipse.forward_m, ellipse.width_m / 2, ellipse.length_m / 2]
-    )
-    by_ellipse = np.column_stack(
-        [_slope(partial(_box_moved, halves, i, rig), 1e-4) for i in range(4)]
-    )
-    back = np.linalg.pinv(by_ellipse)
-    by_pitch = -back @ _slope(partial(_box_turned, halves, rig, "pitch_deg"), 1e-3)
-    edges = np.diag(np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px]))
-    own = back @ edges @ back.T + np.outer(by_pitch, by_pitch) * pitch_jitter_deg**2
-    shared = np.zeros((4, 4))
-    for name, step, sigma in (
-        ("pitch_deg", 1e-3, rig.pitch_sigma_deg),
-        ("yaw_deg", 1e-3, rig.yaw_sigma_deg),
-        ("roll_deg", 1e-3, rig.roll_sigma_deg),
-        ("mount_height_m", 1e-4, rig.mount_height_sigma_m),
-        ("focal_px", 1e-1, rig.focal_sigma_px),
-    ):
-        effect = -back @ _slope(partial(_box_turned, halves, rig, name), step)
-        shared += np.outer(effect, effect) * sigma**2
-    to_full = np.diag([1.0, 1.0, 2.0, 2.0])
-    return EllipseErrors(own=to_full @ own @ to_full, shared=to_full @ shared @ to_full)
+    halves = _halves(ellipse)
+    back = np.linalg.pinv(_slopes_by_ellipse(halves, rig))
+    by_rig = -back @ _slopes_by_rig(halves, rig)
+    edges = np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px])
+    by_pitch = by_rig[:, 0]
+    own = (back * edges) @ back.T + np.outer(by_pitch, by_pitch) * pitch_jitter_deg**2
+    variances = np.square([getattr(rig, sigma) for _, _, sigma in _RIG_STEPS])
+    shared = (by_rig * variances) @ by_rig.T
+    to_full = np.array([1.0, 1.0, 2.0, 2.0])
+    both = np.outer(to_full, to_full)
+    return EllipseErrors(own=own * both, shared=shared * both)
 
 
 def _solve(edges: Array, rig: CameraRig) -> Array | None:
@@ -133,14 +130,16 @@ def _solve(edges: Array, rig: CameraRig) -> Array | None:
     first = guess = _first_guess(edges, rig)
     if first is None or guess is None:
         return None
+    onto, centre = _onto(rig), _centre(rig)
     for _ in range(_STEPS):
+        miss = edges - _boxes_of(guess, onto, centre)
+        if np.abs(miss).max() < _CLOSE_PX:
+            return guess
         try:
-            miss = edges - np.array(_box_of(guess, rig))
-            if np.abs(miss).max() < _CLOSE_PX:
-                return guess
-            columns = [_slope(partial(_box_moved, guess, i, rig), 1e-5) for i in range(4)]
-            guess = guess + np.linalg.solve(np.column_stack(columns), miss)
-        except (ValueError, np.linalg.LinAlgError):
+            guess = guess + np.linalg.solve(_slopes_by_ellipse(guess, rig), miss)
+        except np.linalg.LinAlgError:
+            break
+        if not np.isfinite(guess).all():
             break
         guess[2:] = np.maximum(guess[2:], _SMALLEST_M / 2)
         guess[3] = min(guess[3], _LONGEST_SHARE * max(guess[1], _SMALLEST_M))
@@ -169,30 +168,54 @@ def _first_guess(edges: Array, rig: CameraRig) -> Array | None:
     )
 
 
-def _box_of(halves: Array, rig: CameraRig) -> Edges:
-    """Return left, top, right, bottom of the picture of an ellipse (right, forward, half axes)."""
-    right, forward, half_width, half_length = halves
-    dual = np.array(
-        [
-            [half_width**2 - right**2, -right * forward, -right],
-            [-right * forward, half_length**2 - forward**2, -forward],
-            [-right, -forward, -1.0],
-        ]
-    )
-    onto = _onto(rig)
-    conic = onto @ dual @ onto.T
-    if conic[2, 2] >= 0:
-        raise ValueError("the ellipse is not wholly ahead of the camera")
-    spans = []
-    for axis, centre in ((0, rig.width_px / 2), (1, rig.height_px / 2)):
-        middle = conic[axis, 2] / conic[2, 2]
-        half = np.sqrt(max(middle**2 - conic[axis, axis] / conic[2, 2], 0.0))
-        spans.append((centre + middle - half, centre + middle + half))
-    return float(spans[0][0]), float(spans[1][0]), float(spans[0][1]), float(spans[1][1])
+def _boxes_of(halves: Array, onto: Array, centre: Array) -> Array:
+    """Return the boxes of the pictures of ellipses.
+
+    Args:
+        halves: …×4: right, forward, half width, half length, metres.
+        onto: …×3×3, from the road's plane to the picture, from its middle.
+        centre: …×2, the picture's middle, pixels.
+
+    Returns:
+        …×4: left, top, right, bottom; nan where an ellipse is not wholly ahead of the camera.
+    """
+    middle, half = halves[..., :2], halves[..., 2:]
+    ahead = np.concatenate((middle, np.ones_like(middle[..., :1])), axis=-1)
+    dual = -ahead[..., :, None] * ahead[..., None, :]
+    dual[..., (0, 1), (0, 1)] += half**2
+    conic = onto @ dual @ np.swapaxes(onto, -1, -2)
+    depth = np.where(conic[..., 2, 2] < 0, conic[..., 2, 2], np.nan)[..., None]
+    at = conic[..., :2, 2] / depth
+    spread = np.sqrt(np.maximum(at**2 - conic[..., (0, 1), (0, 1)] / depth, 0.0))
+    return np.concatenate((centre + at - spread, centre + at + spread), axis=-1)
+
+
+def _slopes_by_ellipse(halves: Array, rig: CameraRig) -> Array:
+    """Return 4×4: how each edge (row) moves with each of an ellipse's figures (column)."""
+    steps = _STEP_M * np.eye(4)
+    boxes = _boxes_of(halves + np.stack((steps, -steps)), _onto(rig), _centre(rig))
+    slopes: Array = (boxes[0] - boxes[1]).T / (2 * _STEP_M)
+    return slopes
+
+
+def _slopes_by_rig(halves: Array, rig: CameraRig) -> Array:
+    """Return 4×5: how each edge (row) moves with each of the rig's figures, as in `_RIG_STEPS`."""
+    boxes = _boxes_of(halves, _onto_when_turned(rig), _centre(rig))
+    steps = np.array([step for _, step, _ in _RIG_STEPS])
+    slopes: Array = (boxes[0] - boxes[1]).T / (2 * steps)
+    return slopes
+
+
+def _halves(ellipse: GroundEllipse) -> Array:
+    return np.array([ellipse.right_m, ellipse.forward_m, ellipse.width_m / 2, ellipse.length_m / 2])
 
 
 def _edges(box: PixelBox) -> Array:
     return np.array([box.left_px, box.top_px, box.right_px, box.bottom_px])
+
+
+def _centre(rig: CameraRig) -> Array:
+    return np.array([rig.width_px / 2, rig.height_px / 2])
 
 
 @lru_cache(maxsize=64)
@@ -204,20 +227,14 @@ def _onto(rig: CameraRig) -> Array:
     return np.asarray(lens @ axes.T @ plane, np.float64)
 
 
-def _box_moved(halves: Array, index: int, rig: CameraRig, step: float) -> Edges:
-    """Return the box when one of the ellipse's figures is changed."""
-    moved = halves.copy()
-    moved[index] += step
-    return _box_of(moved, rig)
+@lru_cache(maxsize=64)
+def _onto_when_turned(rig: CameraRig) -> Array:
+    """Return 2×5×3×3: the same with each of the rig's figures a step greater, and a step less."""
+    return np.stack([_onto_moved(rig, direction) for direction in (1, -1)])
 
 
-def _box_turned(halves: Array, rig: CameraRig, name: str, step: float) -> Edges:
-    """Return the box when one of the rig's figures is changed."""
-    turned: dict[str, Any] = {name: getattr(rig, name) + step}
-    return _box_of(halves, replace(rig, **turned))
-
-
-def _slope(function: Callable[[float], Edges], step: float) -> Array:
-    """Return the central difference of a box with respect to one parameter."""
-    slope: Array = (np.array(function(step)) - np.array(function(-step))) / (2 * step)
-    return slope
+def _onto_moved(rig: CameraRig, direction: int) -> Array:
+    moved: Sequence[dict[str, Any]] = [
+        {name: getattr(rig, name) + direction * step} for name, step, _ in _RIG_STEPS
+    ]
+    return np.stack([_onto(replace(rig, **change)) for change in moved])

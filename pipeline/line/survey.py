@@ -101,7 +101,7 @@ def survey_piece(
     plan, blind = _planned(prepared, placed, piece, settings)
     with ExitStack() as stack:
         reader = stack.enter_context(means.footage.open(placed.location))
-        frames = stack.enter_context(closing(reader.frames([look.pts for look in plan])))
+        frames = stack.enter_context(closing(reader.frames([look.frame for look in plan])))
         wanted = survey.timed("decode", frames)
         looks = survey.timed(
             "detect",
@@ -126,9 +126,11 @@ def _planned(
     """Return the looks to take, and those that would show nothing and are not even decoded."""
     placer = prepared.placer
     chainages = look_chainages(0.0, placer.length_m, settings=settings.sample)
+    late_m = settings.sample.spacing_m * settings.sample.late_share
+    later = [chainage + late_m for chainage in chainages]
     looks = plan_looks(
         chainages,
-        placer.instants_at(chainages),
+        list(zip(placer.instants_at(chainages), placer.instants_at(later), strict=True)),
         clip=placed.clip,
         started_at=placed.started_at,
         clock=placed.clock,
@@ -216,9 +218,10 @@ class _PieceSurvey:
         near = _LATE_S / float(clip.time_base)
         missing: list[tuple[FrameRef | None, float, NotLooked]] = []
         for look in plan:
-            at = bisect_left(self.delivered, look.pts)
-            came = at < len(self.delivered) and self.delivered[at] - look.pts <= near
-            if not came and clip.seconds_at(look.pts) < clip.duration_s - _LATE_S:
+            wanted = look.frame
+            at = bisect_left(self.delivered, wanted.pts)
+            came = at < len(self.delivered) and self.delivered[at] - wanted.latest_pts <= near
+            if not came and clip.seconds_at(wanted.pts) < clip.duration_s - _LATE_S:
                 missing.append((None, look.chainage_m, damaged))
         return missing
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
-from pipeline.domain.footage import Clip, Frame, FrameRef
+from pipeline.domain.footage import Clip, Frame, FrameRef, WantedFrame
 from pipeline.domain.ids import ClipSha256
 from pipeline.simulator.drive import Pass, lens_at
 from pipeline.simulator.surface import Surface
@@ -91,10 +91,10 @@ class _SimulatedReader:
         self.decoded = 0
         self.cut_at_pts: int | None = None
 
-    def frames(self, wanted_pts: Iterable[int]) -> Generator[Frame, None, None]:
+    def frames(self, wanted: Iterable[WantedFrame]) -> Generator[Frame, None, None]:
         last = -1
-        for wanted in wanted_pts:
-            number = -(-wanted // TICKS_A_FRAME)
+        for one in wanted:
+            number = -(-one.pts // TICKS_A_FRAME)
             pts = number * TICKS_A_FRAME
             if number <= last or self.clip.seconds_at(pts) > self.clip.duration_s:
                 continue

@@ -10,22 +10,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.domain.footage import Clip, Piece
+from pipeline.domain.footage import Clip, Piece, WantedFrame
 from pipeline.domain.track import ClockOffset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSettings:
-    """How far apart the looks lie: 3 m by default (FIELD §3.3), 5 m will do for condition."""
+    """Where looks are wanted.
+
+    Attributes:
+        spacing_m: How far apart: 3 m by default (FIELD §3.3), 5 m will do for condition.
+        late_share: A look may be late by this share of the spacing where that makes it a key frame.
+    """
 
     spacing_m: float = 3.0
+    late_share: float = 0.5
+
+
+# However slowly the vehicle moves, a look is no later than this.
+_LATEST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedLook:
-    """One frame to look at: the first at or after `pts`."""
+    """One frame to look at."""
 
-    pts: int
+    frame: WantedFrame
     chainage_m: float
     instant: datetime
 
@@ -43,7 +53,7 @@ def look_chainages(from_m: float, to_m: float, *, settings: SampleSettings) -> t
 
 def plan_looks(
     chainages: Sequence[float],
-    instants: Sequence[datetime],
+    instants: Sequence[tuple[datetime, datetime]],
     *,
     clip: Clip,
     started_at: datetime,
@@ -54,19 +64,28 @@ def plan_looks(
 
     Args:
         chainages: Where looks are wanted, ascending.
-        instants: When the vehicle was there, true time, ascending.
+        instants: When the vehicle was there, true time, ascending; and how late the look may be
+            for the sake of a frame that is cheap to decode.
         clip: The clip.
         started_at: When its first frame was taken, by the camera's clock.
         clock: What makes true time of it.
         piece: The span of presentation times asked for.
     """
     start = started_at + timedelta(seconds=clock.offset_s)
-    begin = bisect_left(instants, start + timedelta(seconds=clip.seconds_at(piece.from_pts)))
+    first = start + timedelta(seconds=clip.seconds_at(piece.from_pts))
+    begin = bisect_left(instants, first, key=lambda span: span[0])
     looks = []
-    for chainage, instant in zip(chainages[begin:], instants[begin:], strict=True):
-        pts = math.ceil((instant - start).total_seconds() / clip.time_base) + clip.first_pts
+    for chainage, (instant, latest) in zip(chainages[begin:], instants[begin:], strict=True):
+        pts = _ticks(instant - start, clip)
         if pts >= piece.to_pts:
             break
         if pts >= piece.from_pts:
-            looks.append(WantedLook(pts=pts, chainage_m=chainage, instant=instant))
+            wait = min(latest, instant + timedelta(seconds=_LATEST_S)) - start
+            frame = WantedFrame(pts=pts, latest_pts=max(pts, _ticks(wait, clip)))
+            looks.append(WantedLook(frame=frame, chainage_m=chainage, instant=instant))
     return tuple(looks)
+
+
+def _ticks(since: timedelta, clip: Clip) -> int:
+    """Return the first presentation time at or after so long from the clip's first frame."""
+    return math.ceil(since.total_seconds() / clip.time_base) + clip.first_pts

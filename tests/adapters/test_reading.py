@@ -13,6 +13,7 @@ from pipeline.adapters.tracks_gpx import parse_gpx
 from pipeline.adapters.tracks_nmea import parse_nmea
 from pipeline.adapters.video_pyav import PyAvFootage
 from pipeline.domain.errors import InputError
+from pipeline.domain.footage import WantedFrame
 from tests.builders import a_clip
 from tests.footage import write_plain, write_sound
 
@@ -20,8 +21,12 @@ from tests.footage import write_plain, write_sound
 def seconds_of(path: Path, wanted: list[float]) -> list[float]:
     with PyAvFootage().open(str(path)) as reader:
         clip = reader.clip
-        pts = [clip.pts_at(s) for s in wanted]
-        return [round(clip.seconds_at(f.ref.pts), 3) for f in reader.frames(pts)]
+        frames = reader.frames(at(clip.pts_at(s)) for s in wanted)
+        return [round(clip.seconds_at(f.ref.pts), 3) for f in frames]
+
+
+def at(pts: int) -> WantedFrame:
+    return WantedFrame(pts=pts, latest_pts=pts)
 
 
 def test_the_first_frame_at_or_after_each_wanted_time_comes_once(tmp_path: Path) -> None:
@@ -41,11 +46,32 @@ def test_footage_that_nobody_wants_is_not_decoded(tmp_path: Path) -> None:
     clip = write_plain(tmp_path / "long.mp4", frames=600)
 
     with PyAvFootage().open(str(clip)) as reader:
-        wanted = [reader.clip.pts_at(s) for s in (0.5, 55.0)]
+        wanted = [at(reader.clip.pts_at(s)) for s in (0.5, 55.0)]
         found = [reader.clip.seconds_at(f.ref.pts) for f in reader.frames(wanted)]
 
         assert found == pytest.approx([0.5, 55.0])
         assert reader.decoded < 120
+
+
+def test_what_may_wait_for_a_key_frame_does_and_less_is_decoded(tmp_path: Path) -> None:
+    clip = write_plain(tmp_path / "a.mp4", frames=100)
+
+    def decoded(latest_s: float) -> tuple[list[float], int]:
+        with PyAvFootage().open(str(clip)) as reader:
+            spans = ((s, s + latest_s) for s in (0.0, 0.4, 0.8, 1.2))
+            wanted = [
+                WantedFrame(pts=reader.clip.pts_at(a), latest_pts=reader.clip.pts_at(b))
+                for a, b in spans
+            ]
+            frames = list(reader.frames(wanted))
+            return [round(reader.clip.seconds_at(f.ref.pts), 1) for f in frames], reader.decoded
+
+    at_once, all_decoded = decoded(0.0)
+    waiting, fewer_decoded = decoded(0.25)
+
+    assert at_once == [0.0, 0.4, 0.8, 1.2]
+    assert waiting == [0.0, 0.4, 1.0, 1.2]
+    assert fewer_decoded < all_decoded
 
 
 def test_a_rotated_picture_comes_upright(tmp_path: Path) -> None:
@@ -55,7 +81,7 @@ def test_a_rotated_picture_comes_upright(tmp_path: Path) -> None:
     turned.write_bytes(_with_quarter_turn(plain.read_bytes()))
 
     with PyAvFootage().open(str(plain)) as before, PyAvFootage().open(str(turned)) as reader:
-        (lying,), (frame,) = before.frames([0]), reader.frames([0])
+        (lying,), (frame,) = before.frames([at(0)]), reader.frames([at(0)])
 
         assert (reader.clip.width_px, reader.clip.height_px) == (128, 192)
         assert (frame.pixels == np.rot90(lying.pixels, -1)).all()
@@ -82,7 +108,7 @@ def test_a_damaged_clip_with_its_index_gives_its_good_part(tmp_path: Path) -> No
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
 
     with PyAvFootage().open(str(clip)) as reader:
-        wanted = [reader.clip.pts_at(s) for s in range(20)]
+        wanted = [at(reader.clip.pts_at(s)) for s in range(20)]
         found = list(reader.frames(wanted))
 
         assert 3 < len(found) < 17
@@ -96,12 +122,12 @@ def test_after_damage_nothing_is_shown_until_a_key_frame(tmp_path: Path) -> None
         packets = [p for p in container.demux(video=0) if p.size]
         spoilt = [(p.pos or 0, p.size) for p in packets if p.pts is not None][33:36]
     content = bytearray(clip.read_bytes())
-    for at, size in spoilt:
-        content[at + 4 : at + size] = bytes(size - 4)
+    for start, size in spoilt:
+        content[start + 4 : start + size] = bytes(size - 4)
     clip.write_bytes(content)
 
     with PyAvFootage().open(str(clip)) as reader:
-        frames = list(reader.frames([reader.clip.pts_at(s / 10) for s in range(100)]))
+        frames = list(reader.frames(at(reader.clip.pts_at(s / 10)) for s in range(100)))
         seconds = [round(reader.clip.seconds_at(f.ref.pts), 1) for f in frames]
 
     assert 2.9 in seconds

@@ -145,7 +145,9 @@ def test_a_letterboxed_box_comes_back_to_where_it_was(high: int, wide: int) -> N
     picture = np.zeros((high, wide, 3), np.uint8)
     cv2.rectangle(picture, (wide // 4, high // 2), (wide // 2, high - 40), (255, 255, 255), -1)
 
-    seen = np.argwhere(letterbox.apply(picture)[..., 0] > 200)
+    given = np.zeros((*letterbox.input_px, 3), np.uint8)
+    letterbox.apply(picture, into=given)
+    seen = np.argwhere(given[..., 0] > 200)
     (top, left), (bottom, right) = seen.min(axis=0), seen.max(axis=0) + 1
     back = letterbox.back(np.array([[left, top, right, bottom]], np.float32))[0]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.domain.decisions import Decision, Move, RejectReason, Role
 from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import RuleError
-from pipeline.domain.footage import Frame, FrameRef, Piece
+from pipeline.domain.footage import Frame, FrameRef, Piece, WantedFrame
 from pipeline.domain.ids import DecisionId, PersonId, natural_uuid
 from pipeline.domain.looks import Look, LookAt, Looked, NotLooked, NotLookedReason
 from pipeline.domain.roads import Hierarchy, RoadFacts
@@ -85,14 +85,17 @@ def test_refused_frames_keep_their_place_and_reason() -> None:
 def test_the_same_frames_are_chosen_however_the_footage_is_cut(cut_s: float, rate: float) -> None:
     clip = a_clip(duration_s=120)
     chainages = look_chainages(0, 120 * rate, settings=SampleSettings())
-    instants = [NOON + timedelta(seconds=c / rate) for c in chainages]
+    instants = [
+        (NOON + timedelta(seconds=c / rate), NOON + timedelta(seconds=(c + 1.5) / rate))
+        for c in chainages
+    ]
 
-    def planned(begin: int, end: int) -> list[int]:
+    def planned(begin: int, end: int) -> list[WantedFrame]:
         piece = Piece(clip_sha256=SHA, from_pts=begin, to_pts=end)
         plan = plan_looks(
             chainages, instants, clip=clip, started_at=NOON, clock=NO_CLOCK, piece=piece
         )
-        return [look.pts for look in plan]
+        return [look.frame for look in plan]
 
     middle = clip.pts_at(cut_s)
     assert planned(0, middle) + planned(middle, 1 << 40) == planned(0, 1 << 40)
@@ -103,14 +106,26 @@ def test_the_clock_offset_is_added_to_the_cameras_clock() -> None:
 
     (look,) = plan_looks(
         [30.0],
-        [after(10)],
+        [(after(10), after(10.1))],
         clip=a_clip(),
         started_at=NOON,
         clock=replace(NO_CLOCK, offset_s=4.0),
         piece=piece,
     )
 
-    assert a_clip().seconds_at(look.pts) == pytest.approx(6.0)
+    assert a_clip().seconds_at(look.frame.pts) == pytest.approx(6.0)
+    assert a_clip().seconds_at(look.frame.latest_pts) == pytest.approx(6.1)
+
+
+def test_a_look_waits_half_a_second_at_most_for_a_key_frame() -> None:
+    piece = Piece(clip_sha256=SHA, from_pts=0, to_pts=1 << 40)
+
+    (look,) = plan_looks(
+        [30.0], [(after(10), after(70))], clip=a_clip(), started_at=NOON, clock=NO_CLOCK,
+        piece=piece,
+    )  # fmt: skip
+
+    assert a_clip().seconds_at(look.frame.latest_pts) == pytest.approx(10.5)
 
 
 @pytest.mark.parametrize(
