@@ -15,37 +15,49 @@ Array = NDArray[np.float32]
 
 _PAD = 114
 _MOST_BOXES = 300
+_SQUEEZED = 1.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letterbox:
-    """How a picture of one size goes into the network: scaled by `scale`, then padded."""
+    """How a picture of one size goes into the network: scaled, then padded to whole strides.
+
+    Attributes:
+        source_px: Height and width of the picture.
+        inner_px: Height and width that it is scaled to.
+        input_px: Height and width of the network's input, with the padding.
+        left_px: Where the picture begins in it.
+        top_px: Likewise.
+    """
 
     source_px: tuple[int, int]
+    inner_px: tuple[int, int]
     input_px: tuple[int, int]
-    scale: float
     left_px: int
     top_px: int
 
     @classmethod
     def fit(cls, height_px: int, width_px: int, card: ModelCard) -> "Letterbox":
-        """Return the smallest input, in whole strides, that holds the scaled picture."""
+        """Return the smallest input, in whole strides, that holds the scaled picture.
+
+        A side that is up to 3 % more than whole strides is squeezed to them instead of padded:
+        16:9 goes in as 640×352, which is 8 % less to compute than 640×384.
+        """
         scale = card.longest_side_px / max(height_px, width_px)
-        high, wide = round(height_px * scale), round(width_px * scale)
-        stride = card.stride_px
-        input_px = (-(-high // stride) * stride, -(-wide // stride) * stride)
+        inner = tuple(_squeezed(side * scale, card.stride_px) for side in (height_px, width_px))
+        high, wide = (-(-side // card.stride_px) * card.stride_px for side in inner)
         return cls(
             source_px=(height_px, width_px),
-            input_px=input_px,
-            scale=scale,
-            left_px=round((input_px[1] - wide) / 2 - 0.1),
-            top_px=round((input_px[0] - high) / 2 - 0.1),
+            inner_px=(inner[0], inner[1]),
+            input_px=(high, wide),
+            left_px=round((wide - inner[1]) / 2 - 0.1),
+            top_px=round((high - inner[0]) / 2 - 0.1),
         )
 
     def apply(self, pixels: Pixels, *, into: Pixels) -> None:
         """Write the picture that the network is given, H×W×3 uint8 BGR, into room made for it."""
-        high, wide = (round(side * self.scale) for side in self.source_px)
-        if (high, wide) != self.source_px:
+        high, wide = self.inner_px
+        if self.inner_px != self.source_px:
             pixels = np.asarray(
                 cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_LINEAR), np.uint8
             )
@@ -54,10 +66,17 @@ class Letterbox:
 
     def back(self, boxes: Array) -> Array:
         """Return N×4 boxes [left, top, right, bottom] in source pixels, within the picture."""
-        back = (boxes - np.array([self.left_px, self.top_px] * 2, np.float32)) / self.scale
-        high, wide = self.source_px
+        (high, wide), (inner_high, inner_wide) = self.source_px, self.inner_px
+        scale = np.array([wide / inner_wide, high / inner_high] * 2, np.float32)
+        back = (boxes - np.array([self.left_px, self.top_px] * 2, np.float32)) * scale
         limited: Array = np.clip(back, 0, np.array([wide, high, wide, high])).astype(np.float32)
         return limited
+
+
+def _squeezed(side_px: float, stride_px: int) -> int:
+    """Return the side in whole pixels; in whole strides where it is hardly more than that."""
+    whole = int(side_px // stride_px) * stride_px
+    return whole if whole and side_px <= whole * _SQUEEZED else round(side_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,9 +55,11 @@ class UltralyticsDetector:
 
     def _look(self, frame: Frame) -> Look:
         letterbox = Letterbox.fit(frame.pixels.shape[0], frame.pixels.shape[1], self._card)
+        picture = np.empty((*letterbox.input_px, 3), np.uint8)
+        letterbox.apply(frame.pixels, into=picture)
         try:
             result = self._yolo.predict(
-                frame.pixels,
+                picture,
                 imgsz=letterbox.input_px,
                 conf=lowest_threshold(self._card, self._floor),
                 iou=self._card.nms_iou,
@@ -71,7 +73,7 @@ class UltralyticsDetector:
                 reason=NotLookedReason.DETECTOR_FAILED, detail=str(error).splitlines()[0]
             )
         raw = RawBoxes(
-            boxes=np.asarray(result.xyxy, np.float32),
+            boxes=letterbox.back(np.asarray(result.xyxy, np.float32)),
             classes=np.asarray(result.cls, np.int64),
             confidences=np.asarray(result.conf, np.float32),
         )

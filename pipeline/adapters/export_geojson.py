@@ -172,6 +172,6 @@ def _position(place: LonLat) -> list[float]:
 
 
 def _collection(features: Sequence[Feature]) -> bytes:
-    return json.dumps(
-        {"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1
-    ).encode()
+    """Return the collection, one feature a line."""
+    lines = ",\n".join(json.dumps(feature, ensure_ascii=False) for feature in features)
+    return f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n'.encode()

@@ -28,6 +28,8 @@ from pipeline.geometry.association import Gates, Group, join_sweeps
 Array = NDArray[np.float64]
 
 _SAME_PLACE_M = 1.0
+# A sweep that comes this near to a place again has come back to it.
+_REACH_M = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,19 +155,41 @@ def _sweeps(ordered: Sequence[Observation], settings: GatherSettings) -> list[li
 
     Sightings of one sweep may share their GPS error; two sweeps over one place do not.
     """
-    reach_m = 40.0
-    drives: dict[UUID, list[list[Observation]]] = {}
+    drives: dict[UUID, list[_Sweep]] = {}
     for o in ordered:
-        sweeps = drives.setdefault(o.drive_id, [[]])
-        if any(
-            (o.seen_at - old.seen_at).total_seconds() > settings.same_pass_s
-            and o.at.distance_m(old.at) < reach_m
-            for old in sweeps[-1]
-        ):
-            sweeps.append([])
-        sweeps[-1].append(o)
-    found = [sweep for sweeps in drives.values() for sweep in sweeps]
+        sweeps = drives.setdefault(o.drive_id, [_Sweep()])
+        if sweeps[-1].comes_back(o, settings.same_pass_s):
+            sweeps.append(_Sweep())
+        sweeps[-1].add(o)
+    found = [sweep.members for sweeps in drives.values() for sweep in sweeps]
     return sorted(found, key=lambda sweep: _order(sweep[0]))
+
+
+class _Sweep:
+    """Sightings of one drive while it goes on to new places, found again by squares of ground."""
+
+    def __init__(self) -> None:
+        self.members: list[Observation] = []
+        self._squares: dict[tuple[int, int], list[Observation]] = {}
+
+    def add(self, o: Observation) -> None:
+        self.members.append(o)
+        self._squares.setdefault(self._square(o), []).append(o)
+
+    def comes_back(self, o: Observation, same_pass_s: float) -> bool:
+        """Return whether the sweep was near this place longer ago than one pass takes."""
+        east, north = self._square(o)
+        return any(
+            (o.seen_at - old.seen_at).total_seconds() > same_pass_s
+            and o.at.distance_m(old.at) < _REACH_M
+            for e in (east - 1, east, east + 1)
+            for n in (north - 1, north, north + 1)
+            for old in self._squares.get((e, n), ())
+        )
+
+    @staticmethod
+    def _square(o: Observation) -> tuple[int, int]:
+        return int(o.at.easting_m // _REACH_M), int(o.at.northing_m // _REACH_M)
 
 
 def _join_frames(
@@ -199,7 +223,7 @@ def _near_pairs(
             b = sweep[j]
             if (b.seen_at - a.seen_at).total_seconds() > settings.same_pass_s:
                 break
-            if frozenset((a.observation_id, b.observation_id)) in together:
+            if together and frozenset((a.observation_id, b.observation_id)) in together:
                 pairs.append((math.inf, i, j))
             elif a.kind.family == b.kind.family and a.frame != b.frame and _within(a, b, settings):
                 apart_m2 = _mahalanobis([a], [b], settings)

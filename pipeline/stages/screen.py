@@ -39,9 +39,8 @@ def screen_frame(pixels: NDArray[np.uint8], *, settings: ScreenSettings) -> NotL
         settings: The limits.
     """
     height, width = pixels.shape[:2]
-    lower = pixels[height // 2 :]
-    small = cv2.resize(lower, (320, max(32, 160 * height // width)), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    lower = cv2.cvtColor(pixels[height // 2 :], cv2.COLOR_BGR2GRAY)
+    grey = cv2.resize(lower, (320, max(32, 160 * height // width)), interpolation=cv2.INTER_AREA)
     mean, std = float(grey.mean()), float(grey.std())
     if mean < settings.darkest_mean:
         return _refuse(NotLookedReason.TOO_DARK, f"mean grey {mean:.0f}")
