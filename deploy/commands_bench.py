@@ -22,6 +22,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 def street(
     seeds: Annotated[int, typer.Option(help="How many streets, seeds 0 …")] = 10,
     first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    drives: Annotated[
+        int, typer.Option(help="How often each is driven anew to see whether sigmas are true.")
+    ] = 20,
     real: Annotated[
         bool, typer.Option(help="Run the real detector on rendered frames too.")
     ] = True,
@@ -31,6 +34,7 @@ def street(
     from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
         StreetBench,
         figures_of,
+        run_sigma_bench,
         run_street_bench,
     )
 
@@ -38,7 +42,6 @@ def street(
     runs = {
         "truth detector": StreetBench(seeds=chosen),
         "truth detector, true track": StreetBench(seeds=chosen, true_track=True),
-        "truth detector, 40 streets": StreetBench(seeds=tuple(range(100, 140))),
         "truth detector, cluster street": StreetBench(seeds=chosen[:1], cluster=True),
     }
     if real:
@@ -65,6 +68,11 @@ def street(
                     bench, grid=grid, rule=rule, detector=detector, on_street=advance
                 )
             table[name] = figures_of(score)
+        with progress("truth detector, driven anew", len(chosen) * drives) as bar:
+            advance = partial(bar.advance, bar.task_ids[0])
+            table["truth detector, driven anew"] = run_sigma_bench(
+                StreetBench(seeds=chosen), drives=drives, grid=grid, rule=rule, on_street=advance
+            )
     _show(table, as_json=as_json)
 
 
