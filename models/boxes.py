@@ -15,7 +15,6 @@ Array = NDArray[np.float32]
 
 _PAD = 114
 _MOST_BOXES = 300
-_SQUEEZED = 1.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +37,13 @@ class Letterbox:
 
     @classmethod
     def fit(cls, height_px: int, width_px: int, card: ModelCard) -> "Letterbox":
-        """Return the smallest input, in whole strides, that holds the scaled picture.
-
-        A side that is up to 3 % more than whole strides is squeezed to them instead of padded:
-        16:9 goes in as 640×352, which is 8 % less to compute than 640×384.
-        """
+        """Return the smallest input, in whole strides, that holds the scaled picture."""
         scale = card.longest_side_px / max(height_px, width_px)
-        inner = tuple(_squeezed(side * scale, card.stride_px) for side in (height_px, width_px))
+        inner = round(height_px * scale), round(width_px * scale)
         high, wide = (-(-side // card.stride_px) * card.stride_px for side in inner)
         return cls(
             source_px=(height_px, width_px),
-            inner_px=(inner[0], inner[1]),
+            inner_px=inner,
             input_px=(high, wide),
             left_px=round((wide - inner[1]) / 2 - 0.1),
             top_px=round((high - inner[0]) / 2 - 0.1),
@@ -71,12 +66,6 @@ class Letterbox:
         back = (boxes - np.array([self.left_px, self.top_px] * 2, np.float32)) * scale
         limited: Array = np.clip(back, 0, np.array([wide, high, wide, high])).astype(np.float32)
         return limited
-
-
-def _squeezed(side_px: float, stride_px: int) -> int:
-    """Return the side in whole pixels; in whole strides where it is hardly more than that."""
-    whole = int(side_px // stride_px) * stride_px
-    return whole if whole and side_px <= whole * _SQUEEZED else round(side_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The detector for CPUs and the edge: OpenVINO, batched and asynchronous, no torch.
 
 One model of dynamic shape is committed; it is reshaped at load to the shape of the footage
-(640×352 for 16:9), since a fixed shape runs faster and wastes nothing on padding.
+(640×384 for 16:9), since a fixed shape runs faster and wastes nothing on padding.
 """
 
 from collections import deque

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     )
     spacing_m: float = Field(default=3.0, gt=0, le=50, description="Metres between two looks.")
     piece_s: float = Field(
-        default=120.0, ge=10, le=600, description="Seconds of footage in one unit of work."
+        default=120.0, ge=1, le=600, description="Seconds of footage in one unit of work."
     )
     road_view_every_m: float | None = Field(
         default=None, gt=0, description="Keep a redacted road view so often; off by default."
