@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import cv2
 import typer
 
+from deploy.commands_training import dataset, train
 from deploy.doors import expected_failures, say
 from models.card import DEFAULT_MODEL, MODELS_DIR, load_card, model_names, verify_card
 from models.evaluate import Found, figures_by_source, read_labels
@@ -15,6 +16,8 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(dataset)
+app.command()(train)
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
 
