@@ -109,6 +109,8 @@ def read_plan(path: Path) -> TrainingPlan:
         expected = known[name].default
         if expected is not MISSING and not _fits(value, expected):
             raise InputError(f"{path.name}: {name} must be like {expected!r}, not {value!r}")
+    if not isinstance(content.get("name"), str):
+        raise InputError(f"{path.name}: name is missing, or no text")
     try:
         return TrainingPlan(**content)
     except (TypeError, ValueError) as error:

@@ -121,7 +121,7 @@ def build_dataset(
     kept, doubles = without_near_duplicates(items, plan.near_duplicate_bits)
     for item, reason in doubles:
         (folder / item.image).unlink()
-        aside.append((f"{item.source}/{Path(item.image).name}", reason))
+        aside.append((f"{item.source}/{_own_name(item)}", reason))
     if not any(item.split is Split.TRAIN for item in kept):
         raise InputError(f"dataset {plan.name}: no usable image is left to train on")
     built = BuiltDataset(
@@ -236,7 +236,8 @@ def _add(
     lines = [line for box in boxes if (line := _line(box, source, classes, width, height))]
     road = source.road_of(path.name)
     split = Split.TUNE if road in source.tune_roads else source.split
-    name = path.name if path.name.startswith(source.name) else f"{source.name}__{path.name}"
+    prefix = f"{source.name}__"
+    name = path.name if path.name.startswith(prefix) else prefix + path.name
     image = folder / "images" / split / name
     labels = folder / "labels" / split / f"{image.stem}.txt"
     for target in (image, labels):
@@ -297,6 +298,11 @@ def _kind(label: str, source: Source, classes: tuple[str, ...]) -> str | None:
     elif label in classes:
         return label
     raise InputError(f"unknown class {label!r}")
+
+
+def _own_name(item: Item) -> str:
+    """Return the file's name as its source has it, or nearly: a source's own prefix is left off."""
+    return Path(item.image).name.removeprefix(f"{item.source}__")
 
 
 def _missing(source: Source, classes: Iterable[str]) -> tuple[str, ...]:

@@ -42,11 +42,11 @@ class KnownOnlyLoss(v8DetectionLoss):
         self._regions = regions
         self._plain = self.bce
         self._weights: tuple[torch.Tensor, torch.Tensor] | None = None
-        self.bce = self._known_bce  # type: ignore[assignment] - called, never asked what it is
+        self.bce = self._known_bce  # type: ignore[assignment]
 
     def get_assigned_targets_and_loss(
         self,
-        preds: dict[str, torch.Tensor],
+        preds: dict[str, Any],
         batch: dict[str, Any],
         **assign_kwargs: Any,  # noqa: ANN401 - the vendor's
     ) -> tuple[Any, ...]:
@@ -61,13 +61,13 @@ class KnownOnlyLoss(v8DetectionLoss):
         return found
 
     def _unknown(
-        self, preds: dict[str, torch.Tensor], batch: dict[str, Any], region: torch.Tensor
+        self, preds: dict[str, Any], batch: dict[str, Any], region: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (images × anchors × classes): where a class is unlabelled, and where confused."""
         points, strides = make_anchors(preds["feats"], self.stride, 0.5)
         at = points * strides
         shape = preds["feats"][0].shape
-        high, wide = (side * float(self.stride[0]) for side in shape[2:])
+        high, wide = (side * float(strides.min()) for side in shape[2:])
         unlabelled = torch.zeros(shape[0], len(at), self.nc, dtype=torch.bool, device=at.device)
         confused = torch.zeros_like(unlabelled)
         scale = torch.tensor([wide, high, wide, high], device=at.device)

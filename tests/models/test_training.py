@@ -1,0 +1,203 @@
+"""Training: what nobody labelled costs nothing, a kill costs one epoch, a plan cannot change."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from ultralytics.utils import IterableSimpleNamespace
+
+from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
+from models.plan import TrainingPlan, read_plan
+from models.ultralytics_.known import KnownOnlyLoss, RegionKind
+from models.ultralytics_.training import RoadModel, region_kinds, train
+from pipeline.domain.errors import InputError
+
+CLASSES = ("crack", "fissure", "pothole")
+SIDE = 64
+ROADWEAR = str(Path(sys.executable).parent / "roadwear")
+
+
+@pytest.fixture(scope="module")
+def model() -> RoadModel:
+    torch.manual_seed(0)
+    made = RoadModel(  # type: ignore[no-untyped-call]
+        "yolo11n.yaml", nc=len(CLASSES), ch=3, verbose=False
+    )
+    made.args = IterableSimpleNamespace(box=7.5, cls=0.5, dfl=1.5)  # type: ignore[assignment]
+    made.eval()
+    return made
+
+
+def class_pull(model: RoadModel, rows: list[list[float]], *kinds: RegionKind) -> torch.Tensor:
+    """Return, for each class, how strongly the loss pulls its scores down or up at any anchor."""
+    torch.manual_seed(1)
+    picture = torch.rand(1, 3, SIDE, SIDE)
+    model.train()
+    preds = model(picture)
+    model.eval()
+    scores = preds["scores"].detach().requires_grad_()
+    table = torch.tensor(rows).reshape(-1, 5)
+    batch = {
+        "img": picture,
+        "cls": table[:, :1],
+        "bboxes": table[:, 1:],
+        "batch_idx": torch.zeros(len(table)),
+    }
+    loss, _ = KnownOnlyLoss(model, regions=kinds)({**preds, "scores": scores}, batch)
+    loss.sum().backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None
+    pull: torch.Tensor = scores.grad[0].abs().sum(dim=1)
+    return pull
+
+
+def test_a_class_that_a_source_does_not_label_is_not_learnt_as_background(model: RoadModel) -> None:
+    hole = [2.0, 0.5, 0.5, 0.4, 0.4]
+    everywhere = [3.0, 0.5, 0.5, 1.0, 1.0]
+    kind = RegionKind(unlabelled=(0, 1), confused=())
+
+    known = class_pull(model, [hole], kind)
+    partial = class_pull(model, [hole, everywhere], kind)
+
+    assert (known > 0).all()
+    assert partial[0] == partial[1] == 0
+    assert partial[2] == pytest.approx(float(known[2]))
+
+
+def test_a_region_holds_only_where_it_lies(model: RoadModel) -> None:
+    left_half = [3.0, 0.25, 0.5, 0.5, 1.0]
+    kind = RegionKind(unlabelled=(0,), confused=())
+
+    whole = class_pull(model, [], kind)
+    half = class_pull(model, [left_half], kind)
+
+    assert 0.3 * whole[0] < half[0] < 0.7 * whole[0]
+    assert half[1] == pytest.approx(float(whole[1]))
+
+
+def test_of_confused_types_the_other_one_is_no_error_where_one_is_labelled(
+    model: RoadModel,
+) -> None:
+    crack = [0.0, 0.5, 0.5, 0.9, 0.9]
+    everywhere = [3.0, 0.5, 0.5, 1.0, 1.0]
+    kind = RegionKind(unlabelled=(), confused=(0, 1))
+
+    sure = class_pull(model, [crack], kind)
+    unsure = class_pull(model, [crack, everywhere], kind)
+
+    assert unsure[0] == pytest.approx(float(sure[0]))
+    assert 0 < unsure[1] < sure[1]
+    assert unsure[2] == pytest.approx(float(sure[2]))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> BuiltDataset:
+    root = tmp_path_factory.mktemp("tiny")
+    for number in range(12):
+        road = "tune" if number % 3 == 0 else "town"
+        random = np.random.default_rng(number)
+        coarse = random.integers(60, 200, (6, 6, 3), dtype=np.uint8)
+        pixels = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        cv2.ellipse(pixels, (32, 40), (14, 8), 0, 0, 360, (20, 20, 20), -1)
+        (root / "images").mkdir(exist_ok=True)
+        (root / "labels").mkdir(exist_ok=True)
+        cv2.imwrite(str(root / "images" / f"{road}_{number}.png"), pixels)
+        (root / "labels" / f"{road}_{number}.txt").write_text("2 0.5 0.625 0.45 0.27\n")
+    (root / "set.toml").write_text(
+        f'name = "tiny"\nclasses = {json.dumps(CLASSES)}\nnear_duplicate_bits = 0\n[[sources]]\n'
+        'name = "tiny"\nform = "yolo"\nimages = "images"\nlabels = "labels"\nsplit = "train"\n'
+        'labelled = ["pothole"]\nroad = "^([a-z]+)_"\ntune_roads = ["tune"]\nlicence = "none"\n'
+    )
+    return build_dataset(read_dataset_plan(root / "set.toml"), root, root / "built")
+
+
+def write_plan(folder: Path, *, epochs: int) -> Path:
+    path = folder / "plan.toml"
+    path.write_text(
+        f'name = "tiny"\ninput_px = {SIDE}\nepochs = {epochs}\nbatch = 4\nclose_mosaic = 1\n'
+        'architecture = "yolo11n"\n'
+    )
+    return path
+
+
+def test_a_killed_training_goes_on_and_repeats_no_epoch(tiny: BuiltDataset, tmp_path: Path) -> None:
+    plan = write_plan(tmp_path, epochs=4)
+    run = tmp_path / "run"
+    command = [
+        ROADWEAR, "models", "train", str(plan), "--dataset", str(tiny.folder), "--out", str(run),
+        "--workers", "0",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    _wait_for(run / "weights" / "last.pt")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = epochs_of(run)
+    assert 1 <= len(done) < 4
+
+    best = train(read_plan(plan), tiny, run, device="cpu", workers=0)
+
+    assert epochs_of(run) == [1, 2, 3, 4]
+    assert best.is_file()
+    assert json.loads((run / "plan.json").read_text())["dataset_sha256"] == tiny.sha256
+    assert train(read_plan(plan), tiny, run, device="cpu", workers=0) == best
+    with pytest.raises(InputError, match="another plan"):
+        train(read_plan(write_plan(tmp_path, epochs=9)), tiny, run, device="cpu", workers=0)
+
+
+def epochs_of(run: Path) -> list[int]:
+    lines = (run / "results.csv").read_text("utf-8").splitlines()[1:]
+    return [int(line.split(",")[0]) for line in lines]
+
+
+def _wait_for(path: Path) -> None:
+    for _ in range(1200):
+        if path.is_file():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{path.name} was not written within a minute")
+
+
+def test_only_incomplete_sources_have_regions(tiny: BuiltDataset) -> None:
+    kinds, kind_of = region_kinds(tiny)
+
+    assert kinds == (RegionKind(unlabelled=(0, 1), confused=()),)
+    assert kind_of == {"tiny": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = 1", "name"),
+        ('name = "a"\nepochs = 0', "epochs must be more than 0"),
+        ('name = "a"\nmosaic = 2.0', "mosaic must lie between"),
+        ('name = "a"\ninput_px = 500', "multiple of 32"),
+        ('name = "a"\nepochs = "ten"', "epochs must be like 20"),
+        ('name = "a"\nluck = 1', "unknown entry luck"),
+        ("name =", "cannot be read"),
+        ("epochs = 3", "name"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_in_a_sentence(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=words):
+        read_plan(path)
+
+
+def test_a_start_that_is_nowhere_names_what_there_is(tiny: BuiltDataset, tmp_path: Path) -> None:
+    plan = TrainingPlan(name="a", repeat={}, start="nowhere.pt", input_px=SIDE)
+
+    with pytest.raises(InputError, match=r"there are: .*road-v1"):
+        train(plan, tiny, tmp_path / "run", device="cpu", workers=0)
