@@ -24,7 +24,7 @@ class SampleSettings:
     """
 
     spacing_m: float = 3.0
-    late_share: float = 0.67
+    late_share: float = 1.0
 
 
 # However slowly the vehicle moves, a look is no later than this.
