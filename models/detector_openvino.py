@@ -1,4 +1,4 @@
-"""The detector for CPUs and the edge: OpenVINO, batched and asynchronous, no torch.
+"""The detector for CPUs and the edge: OpenVINO, asynchronous, no torch.
 
 One model of dynamic shape is committed; it is reshaped at load to the shape of the footage
 (640×384 for 16:9), since a fixed shape runs faster and wastes nothing on padding.
@@ -25,17 +25,17 @@ from pipeline.domain.footage import Frame
 from pipeline.domain.looks import Look, LookAt, NotLooked, NotLookedReason
 from pipeline.domain.runs import DetectorIdentity
 
-_BATCH = 1
-_REQUESTS = 2
+_IN_FLIGHT = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    """Frames of one shape on their way through the network."""
+class _Flight:
+    """A frame on its way through the network; without a request, why it never set out."""
 
-    frames: tuple[Frame, ...]
+    frame: Frame
     letterbox: Letterbox
-    request: openvino.InferRequest
+    request: openvino.InferRequest | None
+    failure: RuntimeError | None = None
 
 
 class OpenVinoDetector:
@@ -57,7 +57,7 @@ class OpenVinoDetector:
                 f"OpenVINO finds no device {device!r} here; it finds: "
                 f"{', '.join(self._core.available_devices).lower()}"
             )
-        self._requests: dict[tuple[int, int, int], deque[openvino.InferRequest]] = {}
+        self._requests: dict[tuple[int, int], deque[openvino.InferRequest]] = {}
         version = openvino.get_version().split("-")[0]
         self._identity = identity_of(
             card,
@@ -72,40 +72,42 @@ class OpenVinoDetector:
         return self._identity
 
     def look(self, frames: Iterable[Frame]) -> Iterator[LookAt]:
-        """Yield one look a frame, in order; at most a few batches are read ahead."""
-        flying: deque[_Batch] = deque()
+        """Yield one look a frame, in order; a few frames are read ahead."""
+        flying: deque[_Flight] = deque()
         try:
-            for batch in _same_shape(frames, _BATCH):
-                flying.append(self._start(batch))
-                while len(flying) > _REQUESTS:
-                    yield from self._finish(flying.popleft())
+            for frame in frames:
+                flying.append(self._start(frame))
+                if len(flying) == _IN_FLIGHT:
+                    yield self._finish(flying.popleft())
             while flying:
-                yield from self._finish(flying.popleft())
+                yield self._finish(flying.popleft())
         finally:
             for left in flying:  # whoever asked has stopped asking: leave the requests idle
-                left.request.wait()
+                if left.request is not None:
+                    left.request.wait()
 
-    def _start(self, frames: tuple[Frame, ...]) -> _Batch:
-        height, width = frames[0].pixels.shape[:2]
+    def _start(self, frame: Frame) -> _Flight:
+        height, width = frame.pixels.shape[:2]
         letterbox = Letterbox.fit(height, width, self._card)
-        idle = self._idle_requests(len(frames), letterbox)
-        request = idle.popleft()
-        idle.append(request)
-        for frame, room in zip(frames, request.get_input_tensor(0).data, strict=True):
-            letterbox.apply(frame.pixels, into=room)
-        request.start_async()
-        return _Batch(frames, letterbox, request)
-
-    def _finish(self, batch: _Batch) -> Iterator[LookAt]:
         try:
-            batch.request.wait()
-            output = np.array(batch.request.get_output_tensor(0).data, np.float32)
+            idle = self._idle_requests(letterbox)
+            request = idle.popleft()
+            idle.append(request)
+            letterbox.apply(frame.pixels, into=request.get_input_tensor(0).data[0])
+            request.start_async()
         except RuntimeError as error:
-            for frame in batch.frames:
-                yield frame.ref, _failed(error)
-            return
-        for frame, raw in zip(batch.frames, output, strict=True):
-            yield frame.ref, self._judge(raw, batch.letterbox)
+            return _Flight(frame, letterbox, None, error)
+        return _Flight(frame, letterbox, request)
+
+    def _finish(self, flight: _Flight) -> LookAt:
+        if flight.request is None:
+            return flight.frame.ref, _failed(flight.failure)
+        try:
+            flight.request.wait()
+            output = np.array(flight.request.get_output_tensor(0).data[0], np.float32)
+        except RuntimeError as error:
+            return flight.frame.ref, _failed(error)
+        return flight.frame.ref, self._judge(output, flight.letterbox)
 
     def _judge(self, raw: NDArray[np.float32], letterbox: Letterbox) -> Look:
         if not np.isfinite(raw).all():
@@ -120,22 +122,22 @@ class OpenVinoDetector:
         )
         return looked_from_boxes(boxes, self._card, floor=self._floor)
 
-    def _idle_requests(self, count: int, letterbox: Letterbox) -> deque[openvino.InferRequest]:
+    def _idle_requests(self, letterbox: Letterbox) -> deque[openvino.InferRequest]:
         """Return the requests of this shape, the longest unused first.
 
-        They are made once: making one takes as long as using it. There is one more than are ever
+        They are made once: making one takes as long as using it. There are as many as are ever
         in flight, so the first is idle.
         """
-        key = (count, *letterbox.input_px)
-        if key not in self._requests:
-            model = self._compile(count, letterbox)
-            self._requests[key] = deque(model.create_infer_request() for _ in range(_REQUESTS + 1))
-        return self._requests[key]
+        shape = letterbox.input_px
+        if shape not in self._requests:
+            model = self._compile(letterbox)
+            self._requests[shape] = deque(model.create_infer_request() for _ in range(_IN_FLIGHT))
+        return self._requests[shape]
 
-    def _compile(self, count: int, letterbox: Letterbox) -> openvino.CompiledModel:
+    def _compile(self, letterbox: Letterbox) -> openvino.CompiledModel:
         """Compile the model for this shape, with colours and scale turned round inside it."""
         model = self._core.read_model(self._card.openvino_model)
-        model.reshape([count, 3, *letterbox.input_px])
+        model.reshape([1, 3, *letterbox.input_px])
         steps = openvino.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(
             openvino.Layout("NHWC")
@@ -151,17 +153,6 @@ class OpenVinoDetector:
         )
 
 
-def _failed(error: RuntimeError) -> NotLooked:
-    return NotLooked(reason=NotLookedReason.DETECTOR_FAILED, detail=str(error).splitlines()[0])
-
-
-def _same_shape(frames: Iterable[Frame], most: int) -> Iterator[tuple[Frame, ...]]:
-    """Yield batches of consecutive frames of one shape."""
-    batch: list[Frame] = []
-    for frame in frames:
-        if batch and (len(batch) == most or batch[0].pixels.shape != frame.pixels.shape):
-            yield tuple(batch)
-            batch = []
-        batch.append(frame)
-    if batch:
-        yield tuple(batch)
+def _failed(error: RuntimeError | None) -> NotLooked:
+    words = str(error).splitlines() or ["the network gave no reason"]
+    return NotLooked(reason=NotLookedReason.DETECTOR_FAILED, detail=words[0])

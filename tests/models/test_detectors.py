@@ -134,6 +134,21 @@ def test_a_network_that_fails_is_not_an_empty_road(monkeypatch: pytest.MonkeyPat
     assert look.detail == "out of memory"
 
 
+def test_a_network_that_does_not_start_is_not_an_empty_road(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    detector = load_detector()
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("no room to compile it")
+
+    monkeypatch.setattr(detector, "_compile", fails)
+    looked = list(detector.look([a_frame(np.zeros((360, 640, 3), np.uint8), n) for n in range(5)]))
+
+    assert [ref.pts for ref, _ in looked] == [0, 1, 2, 3, 4]
+    assert all(isinstance(look, NotLooked) and "no room" in look.detail for _, look in looked)
+
+
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(InputError, match="finds no device"):
         load_detector(device="abacus")
