@@ -244,7 +244,7 @@ def _add(
         target.parent.mkdir(parents=True, exist_ok=True)
     if labels.exists():
         raise InputError("another image of its source has the same name")
-    shutil.copyfile(path, image)
+    image.write_bytes(content)
     text = "".join(f"{line}\n" for line in lines)
     labels.write_text(text, "utf-8")
     return Item(

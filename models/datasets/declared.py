@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class DatasetPlan:
     name: str
     classes: tuple[str, ...]
     sources: tuple[Source, ...]
-    near_duplicate_bits: int = field(default=4)
+    near_duplicate_bits: int = 4
 
 
 def read_dataset_plan(path: Path) -> DatasetPlan:

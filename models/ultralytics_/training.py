@@ -133,7 +133,7 @@ def region_kinds(dataset: BuiltDataset) -> tuple[tuple[RegionKind, ...], dict[st
 
 
 class RoadModel(DetectionModel):
-    """The vendor's model with our loss; a released file holds the vendor's own class."""
+    """The vendor's model with our loss."""
 
     regions: tuple[RegionKind, ...] = ()
     half_forward = False

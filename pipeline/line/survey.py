@@ -220,7 +220,8 @@ class _PieceSurvey:
         for look in plan:
             wanted = look.frame
             at = bisect_left(self.delivered, wanted.pts)
-            came = at < len(self.delivered) and self.delivered[at] - wanted.latest_pts <= near
+            latest = max(wanted.latest_pts, wanted.pts + near)
+            came = at < len(self.delivered) and self.delivered[at] <= latest
             if not came and clip.seconds_at(wanted.pts) < clip.duration_s - _LATE_S:
                 missing.append((None, look.chainage_m, damaged))
         return missing
