@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.reading import Boxed, yolo_boxes
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
 
@@ -124,17 +123,27 @@ def read_labels(
         path = folder / f"{Path(image).stem}.txt"
         if not path.is_file():
             continue
-        try:
-            labels += [_label(image, boxed, classes) for boxed in yolo_boxes(path, size)]
-        except (InputError, ValueError, IndexError) as error:
-            raise InputError(f"{path.name}: not YOLO labels of these classes: {error}") from error
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if line.strip():
+                labels.append(_label(image, line, size, classes, f"{path.name}:{number}"))
     return tuple(labels)
 
 
-def _label(image: str, boxed: Boxed, classes: Sequence[str]) -> Label:
-    left, top, right, bottom = boxed.edges_px
-    box = PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
-    return Label(image=image, kind=classes[int(boxed.label)], box=box)
+def _label(
+    image: str, line: str, size: tuple[int, int], classes: Sequence[str], where: str
+) -> Label:
+    try:
+        number, *numbers = line.split()
+        x, y, wide, high = (float(part) for part in numbers)
+        box = PixelBox(
+            left_px=(x - wide / 2) * size[0],
+            top_px=(y - high / 2) * size[1],
+            right_px=(x + wide / 2) * size[0],
+            bottom_px=(y + high / 2) * size[1],
+        )
+        return Label(image=image, kind=classes[int(number)], box=box)
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{where}: not a YOLO label line (class x y w h): {line!r}") from error
 
 
 def _matched(

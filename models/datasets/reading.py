@@ -88,7 +88,7 @@ class _FileReader(LabelReader):
         path = self._folder / f"{image.stem}{ending}"
         if not path.is_file():
             raise InputError("there is no label file")
-        read = yolo_boxes if self._form is LabelForm.YOLO else _voc_boxes
+        read = _yolo_boxes if self._form is LabelForm.YOLO else _voc_boxes
         return list(read(path, size))
 
 
@@ -120,12 +120,8 @@ class _CocoReader(LabelReader):
         return self._boxes.get(image.name, [])
 
 
-def yolo_boxes(path: Path, size: Size) -> Iterator[Boxed]:
-    """Yield boxes of `class x y width height` lines, in shares of a picture of (width, height).
-
-    Raises:
-        InputError: A line is something else.
-    """
+def _yolo_boxes(path: Path, size: Size) -> Iterator[Boxed]:
+    """Yield boxes of `class x y width height` lines, in shares of the picture."""
     for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue
