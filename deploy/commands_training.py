@@ -1,5 +1,6 @@
 """`roadwear models dataset` and `roadwear models train`."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +42,10 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the run; an unfinished one goes on.")],
     device: Annotated[str, typer.Option(help="cpu or cuda:0 …")] = "cpu",
     workers: Annotated[int, typer.Option(help="Processes that prepare pictures.")] = 2,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the network first: quicker after some minutes."),
+    ] = False,
 ) -> None:
     """Train by a frozen plan; run again after a kill, it goes on after the last whole epoch."""
     with expected_failures():
@@ -54,6 +59,8 @@ def train(
                 "training needs torch and ultralytics, which are not installed; "
                 'run: pip install "roadwear[train]"'
             ) from error
+        if compiled and shutil.which("g++") is None:
+            raise InputError("--compile needs a C++ compiler; run: apt-get install g++")
         with progress(f"Training {frozen.name}", frozen.epochs) as bar:
 
             def on_step(step: Step) -> None:
@@ -61,7 +68,15 @@ def train(
                 if step.tuned:
                     say(_epoch_words(step))
 
-            best = run(frozen, built, out, device=device, workers=workers, on_step=on_step)
+            best = run(
+                frozen,
+                built,
+                out,
+                device=device,
+                workers=workers,
+                compiled=compiled,
+                on_step=on_step,
+            )
     say(f"The best epoch's weights: {best}")
 
 

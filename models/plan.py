@@ -38,6 +38,8 @@ class TrainingPlan:
         blur: How often a picture is smeared as by motion.
         compress: How often it is compressed as footage is.
         dim: How often it is dark and noisy, as at dusk.
+        paste: How often holes are pasted into a picture of …
+        paste_into: … this source, as large as that camera sees holes there.
     """
 
     name: str
@@ -65,6 +67,8 @@ class TrainingPlan:
     blur: float = 0.1
     compress: float = 0.2
     dim: float = 0.1
+    paste: float = 0.0
+    paste_into: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be carried out."""
@@ -84,7 +88,7 @@ _STRIDE_PX = 32
 _POSITIVE = ("input_px", "epochs", "batch", "learning_rate", "last_rate_share")
 _SHARES = (
     "last_rate_share", "mosaic", "scale", "translate", "fliplr", "hue", "saturation",
-    "brightness", "blur", "compress", "dim",
+    "brightness", "blur", "compress", "dim", "paste",
 )  # fmt: skip
 
 

@@ -20,15 +20,18 @@ import yaml
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils.instance import Instances
 from ultralytics.utils.loss import E2ELoss
 from ultralytics.utils.plotting import plot_images
 
 from models.card import load_card, model_names
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
+from models.pasting import Paster, cut_out
 from models.plan import TrainingPlan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from pipeline.domain.errors import InputError
+from pipeline.domain.looks import DefectKind
 
 RESOLVED = "plan.json"
 
@@ -61,6 +64,7 @@ def train(
     *,
     device: str,
     workers: int,
+    compiled: bool = False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Path:
     """Train, or go on with a training that was stopped.
@@ -71,6 +75,8 @@ def train(
         folder: The run's own folder; holds the resolved plan, the curves and the weights.
         device: "cpu" or "cuda:0".
         workers: Processes that prepare pictures.
+        compiled: Whether the network is compiled first: minutes at the beginning, then quicker
+            steps; needs a C++ compiler.
         on_step: Told after every step, and after every epoch.
 
     Returns:
@@ -95,10 +101,18 @@ def train(
     trainer = RoadTrainer(overrides, plan=plan, kinds=kinds, kind_of=kind_of)
     # The vendor leaves one core free for itself; a CPU has none to spare.
     trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
+    if compiled:
+        trainer.add_callback("on_train_start", _compile)
     trainer.add_callback("on_train_batch_end", lambda t: on_step(_step(t, tuned=False)))
     trainer.add_callback("on_fit_epoch_end", lambda t: on_step(_step(t, tuned=True)))
     trainer.train()
     return best
+
+
+def _compile(trainer: Any) -> None:  # noqa: ANN401 - the vendor's
+    """Compile the network that is trained; the averaged one, which is saved, stays as it is."""
+    trainer.model.compiled_forward = torch.compile(trainer.model.forward, dynamic=False)
+    trainer.model.compiled_for = trainer.batch_size
 
 
 def _step(trainer: Any, *, tuned: bool) -> Step:  # noqa: ANN401 - the vendor's
@@ -137,6 +151,8 @@ class RoadModel(DetectionModel):
 
     regions: tuple[RegionKind, ...] = ()
     half_forward = False
+    compiled_forward: Callable[[torch.Tensor], Any] | None = None
+    compiled_for = 0
 
     def init_criterion(self) -> Any:  # noqa: ANN401 - the vendor's
         """Return the loss that knows what is labelled."""
@@ -151,7 +167,9 @@ class RoadModel(DetectionModel):
         if preds is None:
             pictures = batch["img"].to(memory_format=torch.channels_last)
             with torch.autocast(device, dtype=torch.bfloat16, enabled=self.half_forward):
-                preds = self.forward(pictures)
+                # The last batch of an epoch may be smaller: not worth compiling for.
+                whole = self.compiled_forward if len(pictures) == self.compiled_for else None
+                preds = (whole or self.forward)(pictures)
         with torch.autocast(device, enabled=False):
             return self.criterion(_in_float32(preds), batch)
 
@@ -163,13 +181,16 @@ class RoadDataset(YOLODataset):
         self,
         *args: Any,  # noqa: ANN401
         region_of: Callable[[str], int | None],
-        spoil: "Spoil | None",
+        plan: TrainingPlan | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        """Take the vendor's arguments."""
+        """Take the vendor's arguments; without a plan nothing is spoilt or pasted."""
         self._region_of = region_of
-        self._spoil = spoil
+        self._spoil = Spoil(plan) if plan else None
         super().__init__(*args, **kwargs)
+        self._paste_share = plan.paste if plan else 0.0
+        self._paste_into = plan.paste_into if plan else ""
+        self._paster = self._holes() if self._paste_share else None
 
     def get_labels(self) -> list[dict[str, Any]]:
         """Return the labels with their regions."""
@@ -182,6 +203,45 @@ class RoadDataset(YOLODataset):
                 label["cls"] = np.concatenate((label["cls"], kind.astype(label["cls"].dtype)))
                 label["bboxes"] = np.concatenate((label["bboxes"], whole))
         return labels
+
+    def get_image_and_label(self, index: int) -> dict[str, Any]:
+        """Return a picture with its labels, now and then with holes pasted into it."""
+        label: dict[str, Any] = super().get_image_and_label(index)
+        if self._paster is None or _source_of(label["im_file"]) != self._paste_into:
+            return label
+        chance = np.random.default_rng(random.getrandbits(32))
+        if chance.random() >= self._paste_share:
+            return label
+        hole = self._hole_class()
+        known = self.labels[index]
+        kinds = known["cls"].reshape(-1)
+        solid = (kinds >= hole) & (kinds < len(self.data["names"]))
+        label["img"], made = self._paster.paste(label["img"], known["bboxes"][solid], chance)
+        if len(made):
+            kind = np.full((len(made), 1), hole, label["cls"].dtype)
+            label["cls"] = np.concatenate((label["cls"], kind))
+            label["instances"] = Instances.concatenate(
+                [label["instances"], Instances(made, np.zeros((0, 1000, 2), np.float32))]
+            )
+        return label
+
+    def _holes(self) -> Paster:
+        """Cut the holes out of all pictures, and note where the forward views show theirs."""
+        hole = self._hole_class()
+        cutouts, spots = [], []
+        for label in self.labels:
+            boxes = label["bboxes"][label["cls"].reshape(-1) == hole]
+            if not len(boxes):
+                continue
+            cutouts.extend(cut_out(cv2.imread(label["im_file"]), boxes))
+            if _source_of(label["im_file"]) == self._paste_into:
+                spots.append(boxes)
+        if not spots:
+            raise InputError(f"paste_into: {self._paste_into!r} shows no {DefectKind.POTHOLE}")
+        return Paster(cutouts, np.concatenate(spots).astype(np.float32))
+
+    def _hole_class(self) -> int:
+        return list(self.data["names"].values()).index(DefectKind.POTHOLE.value)
 
     def build_transforms(self, hyp: Any) -> Any:  # noqa: ANN401 - the vendor's
         """Return the vendor's transforms, with ours before the last."""
@@ -267,7 +327,7 @@ class RoadTrainer(DetectionTrainer):
             task="detect",
             data=self.data,
             region_of=self._region_of if training else lambda _: None,
-            spoil=Spoil(self._plan) if training else None,
+            plan=self._plan if training else None,
         )
 
     def plot_training_samples(self, batch: dict[str, Any], ni: int) -> None:
@@ -296,8 +356,12 @@ class RoadTrainer(DetectionTrainer):
         return done
 
     def _region_of(self, image: str) -> int | None:
-        source = Path(image).name.split("__")[0]
+        source = _source_of(image)
         return self.data["nc"] + self._kind_of[source] if source in self._kind_of else None
+
+
+def _source_of(image: str) -> str:
+    return Path(image).name.split("__")[0]
 
 
 def _computes_bfloat16(device: torch.device) -> bool:
