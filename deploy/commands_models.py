@@ -1,23 +1,30 @@
-"""`roadwear models`: list, verify, evaluate, export."""
+"""`roadwear models`: list, verify, dataset, train, export, evaluate."""
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import cv2
 import typer
 
-from deploy.commands_training import dataset, train
-from deploy.doors import expected_failures, say
-from models.card import DEFAULT_MODEL, MODELS_DIR, load_card, model_names, verify_card
-from models.evaluate import Found, figures_by_source, read_labels
+from deploy.commands_training import dataset, export, scenes, train
+from deploy.doors import expected_failures, progress, say
+from models.card import DEFAULT_MODEL, ModelCard, load_card, model_names, verify_card
+from models.datasets import read_manifest
+from models.datasets.declared import Split
+from models.evaluating.figures import ROUNDS, Difference, KindFigures, differences
+from models.evaluating.looking import FLOOR, look_at_images
+from models.evaluating.matching import Found
+from models.evaluating.measure import Judgement, Measured, measure
+from models.evaluating.truth import ImageTruth, truth_of_dataset, truth_of_folder
+from models.loading import Runtime, load_detector
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(scenes)
 app.command()(dataset)
 app.command()(train)
+app.command()(export)
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
 
@@ -42,18 +49,144 @@ def verify(name: Name = DEFAULT_MODEL) -> None:
 
 @app.command()
 def evaluate(
-    detections: Annotated[Path, typer.Argument(help="JSON of `roadwear detect`.")],
-    images: Annotated[Path, typer.Option(help="Folder of the images.")],
-    labels: Annotated[Path, typer.Option(help="Folder of their YOLO labels.")],
-    name: Annotated[str, typer.Option(help="Whose classes the labels use.")] = DEFAULT_MODEL,
+    what: Annotated[
+        str, typer.Argument(help="A model's name, a candidate's card, or JSON of `detect`.")
+    ] = DEFAULT_MODEL,
+    against: Annotated[str, typer.Option(help="Another one, compared on the same images.")] = "",
+    dataset: Annotated[Path | None, typer.Option(help="A set that `models dataset` built.")] = None,
+    split: Annotated[Split, typer.Option(help="Which of its images.")] = Split.VAL,
+    images: Annotated[Path | None, typer.Option(help="Or: a folder of images …")] = None,
+    labels: Annotated[Path | None, typer.Option(help="… and the folder of their labels.")] = None,
+    runtime: Annotated[Runtime, typer.Option(help="What runs a model.")] = Runtime.OPENVINO,
+    rounds: Annotated[int, typer.Option(help="Draws for the intervals.", min=1)] = ROUNDS,
+    out: Annotated[Path | None, typer.Option(help="Folder for page and figures.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Measure detections against labels: AP50 and best F1 of each kind and source."""
+    """Measure a model, or detections, against labels; with `--against`, two side by side."""
     with expected_failures():
-        card = load_card(name)
-        document = _read(detections)
-        sizes = {image: _size(images / image) for image in document["images"]}
-        truth = read_labels(labels, sizes, card.classes)
+        card = _card_of(what)
+        names = _names(what, against, images)
+        truths, folder = _truths(dataset, split, images, labels, names, card)
+        paths = [folder / truth.image for truth in truths]
+        judgements = [_judgement(one, paths, runtime) for one in (what, against) if one]
+        with progress("Measuring", len(judgements)) as bar:
+            measured = []
+            for judgement in judgements:
+                measured.append(measure(judgement, truths, card.classes, rounds=rounds))
+                bar.advance(bar.task_ids[0], 1)
+        apart: tuple[Difference, ...] = ()
+        if against:
+            ours, theirs = (judgement.found for judgement in judgements)
+            apart = differences(ours, theirs, truths, card.classes, rounds=rounds)
+        if out is not None:
+            from models.evaluating.page import write_page  # noqa: PLC0415 - matplotlib
+
+            say(f"The page: {write_page(out, measured, apart, judgements, truths, paths)}")
+    if as_json:
+        print(json.dumps([one.as_document() for one in measured], indent=1))
+        return
+    _print(measured, apart)
+
+
+def _print(measured: list[Measured], apart: tuple[Difference, ...]) -> None:
+    for one in measured:
+        print(f"{one.name}")
+        source = ""
+        for f in one.figures:
+            if f.source != source:
+                print(f"  {f.source}")
+                source = f.source
+            print(f"    {_words(f)}")
+        for name, clean in one.clean.items():
+            print(
+                f"  clean photographs of {name}: {clean.a_hundred:.1f} false alarms in a hundred "
+                f"({clean.photographs} photographs)"
+            )
+        error = one.reliability["all"]
+        print(f"  expected calibration error {error.error:.3f} ({error.boxes} boxes)")
+    if apart:
+        print(f"{measured[0].name} minus {measured[1].name}, AP50")
+        for d in apart:
+            low, high = d.interval
+            print(f"  {d.source} {d.kind}: {d.value:+.3f} ({low:+.3f} to {high:+.3f})")
+
+
+def _words(f: KindFigures) -> str:
+    low, high = f.ap50_interval or (0.0, 0.0)
+    return (
+        f"{f.kind:20} AP50 {f.ap50 or 0:.3f} ({low:.3f} to {high:.3f})  AP50-95 "
+        f"{f.ap50_95 or 0:.3f}  at {f.threshold:.2f}: recall {f.recall or 0:.2f}, precision "
+        f"{f.precision or 0:.2f}, F1 {f.f1 or 0:.2f}; best F1 {f.best_f1:.2f} at "
+        f"{f.best_threshold:.2f}  ({f.labels} labels, {f.roads} roads or scenes)"
+    )
+
+
+def _is_document(what: str) -> bool:
+    return what.endswith(".json")
+
+
+def _card_of(what: str) -> ModelCard:
+    return load_card(_read(what)[0] if _is_document(what) else what)
+
+
+def _names(what: str, against: str, images: Path | None) -> list[str]:
+    """Return which images of a folder are judged: those that the detections are of, or all."""
+    for one in (what, against):
+        if one and _is_document(one):
+            return _read(one)[1]
+    return sorted(path.name for path in images.iterdir()) if images and images.is_dir() else []
+
+
+def _truths(
+    dataset: Path | None,
+    split: Split,
+    images: Path | None,
+    labels: Path | None,
+    names: list[str],
+    card: ModelCard,
+) -> tuple[tuple[ImageTruth, ...], Path]:
+    if dataset is not None:
+        built = read_manifest(dataset)
+        if built.classes != card.classes:
+            raise InputError(f"{dataset} has other classes than the model {card.name}")
+        return truth_of_dataset(built, split), dataset / "images" / split
+    if images is None or labels is None:
+        raise InputError("say on what: --dataset FOLDER, or --images FOLDER --labels FOLDER")
+    if not names:
+        raise InputError(f"{images} holds no images")
+    return truth_of_folder(images, labels, names, card.classes), images
+
+
+def _judgement(what: str, paths: list[Path], runtime: Runtime) -> Judgement:
+    card = _card_of(what)
+    if _is_document(what):
+        known = {path.name for path in paths}
+        _, looked_at, found = _read(what)
+        missing = sorted(known - set(looked_at))
+        if missing:
+            raise InputError(
+                f"{what}: {len(missing)} of the images were not looked at, such as {missing[0]}"
+            )
+        return _judged(card, [f for f in found if f.image in known])
+    detector = load_detector(what, runtime=runtime, floor=FLOOR)
+    with progress(f"{card.name} looks", len(paths)) as bar:
+        found = look_at_images(detector, paths, on_image=lambda: bar.advance(bar.task_ids[0], 1))
+    return _judged(card, found)
+
+
+def _judged(card: ModelCard, found: list[Found]) -> Judgement:
+    thresholds = {kind.value: value for kind, value in card.thresholds.items()}
+    bystanders = {kind.value: card.bystander_threshold for kind in card.bystander_kinds.values()}
+    return Judgement(name=card.name, found=found, thresholds=thresholds | bystanders)
+
+
+_EDGES = ("left_px", "top_px", "right_px", "bottom_px")
+
+
+def _read(path: str) -> tuple[str, list[str], list[Found]]:
+    """Return the model, the images and the boxes of a file of `roadwear detect`."""
+    try:
+        document = json.loads(Path(path).read_text("utf-8"))
         found = [
             Found(
                 image=row["image"],
@@ -63,50 +196,8 @@ def evaluate(
             )
             for row in document["detections"]
         ]
-        figures = figures_by_source(found, truth, document["images"], card.classes)
-    if as_json:
-        print(
-            json.dumps(
-                {s: {k.kind: k.ap50 for k in kinds} for s, kinds in figures.items()}, indent=1
-            )
-        )
-        return
-    for source, kinds in figures.items():
-        print(source)
-        for kind in kinds:
-            if kind.ap50 is not None:
-                print(
-                    f"  {kind.kind:20} AP50 {kind.ap50:.3f}  best F1 {kind.best_f1:.2f} at "
-                    f"{kind.best_threshold:.2f}  ({kind.labels} labels)"
-                )
-
-
-@app.command()
-def export(name: Name = DEFAULT_MODEL) -> None:
-    """Make the OpenVINO model of a card's weights; needs torch."""
-    with expected_failures():
-        from models.ultralytics_.export import export_openvino  # noqa: PLC0415 - torch
-
-        card = load_card(name)
-        for path in export_openvino(card, MODELS_DIR / "weights"):
-            print(f'[[files]]\npath = "weights/{path.name}"')
-            print(f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"\n')
-        say(f"Put these lines into models/cards/{name}.toml, in place of the former ones.")
-
-
-_EDGES = ("left_px", "top_px", "right_px", "bottom_px")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.name}: these are no detections of `roadwear detect`") from error
-    return document
-
-
-def _size(path: Path) -> tuple[int, int]:
-    pixels = cv2.imread(str(path))
-    if pixels is None:
-        raise InputError(f"{path.name}: the image is not in that folder, or cannot be read")
-    return pixels.shape[1], pixels.shape[0]
+        return document["model_id"], document["images"], found
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{Path(path).name}: these are no detections of `roadwear detect`"
+        ) from error

@@ -108,29 +108,41 @@ def boxes_from_output(
 
 
 def looked_from_boxes(raw: RawBoxes, card: ModelCard, *, floor: float | None) -> Looked:
-    """Return the look: boxes below their operating threshold (or the floor) are left out."""
+    """Return the look: boxes below their operating threshold (or the floor) are left out.
+
+    A defect's score becomes its confidence by the card's curve. The floor is one of scores.
+    """
+    sure = _confidences(raw, card)
     defects, bystanders = [], []
-    for (left, top, right, bottom), label, confidence in zip(
-        raw.boxes.tolist(), raw.classes.tolist(), raw.confidences.tolist(), strict=True
+    for (left, top, right, bottom), label, score, confidence in zip(
+        raw.boxes.tolist(), raw.classes.tolist(), raw.confidences.tolist(), sure, strict=True
     ):
         if right - left < 1 or bottom - top < 1:
             continue
         box = PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
         kind = card.defect_kinds.get(label)
-        if kind is not None and confidence >= (card.thresholds[kind] if floor is None else floor):
+        least = card.thresholds[kind] if kind is not None else 1.0
+        if kind is not None and (confidence >= least if floor is None else score >= floor):
             defects.append(Detection(kind=kind, box=box, confidence=min(confidence, 1.0)))
         bystander = card.bystander_kinds.get(label)
         least = card.bystander_threshold if floor is None else floor
-        if bystander is not None and confidence >= least:
-            bystanders.append(Bystander(kind=bystander, box=box, confidence=min(confidence, 1.0)))
+        if bystander is not None and score >= least:
+            bystanders.append(Bystander(kind=bystander, box=box, confidence=min(score, 1.0)))
     return Looked(defects=tuple(defects), bystanders=tuple(bystanders))
 
 
-def lowest_threshold(card: ModelCard, floor: float | None) -> float:
-    """Return the confidence below which no box is of use to anybody."""
-    if floor is not None:
-        return floor
-    return min(*card.thresholds.values(), card.bystander_threshold)
+def lowest_score(card: ModelCard, floor: float | None) -> float:
+    """Return the score below which no box is of use to anybody."""
+    return card.lowest_score if floor is None else floor
+
+
+def _confidences(raw: RawBoxes, card: ModelCard) -> list[float]:
+    sure = raw.confidences.astype(np.float64)
+    for label, kind in card.defect_kinds.items():
+        if kind in card.confidence:
+            of_kind = raw.classes == label
+            sure[of_kind] = card.confidence[kind].apply(sure[of_kind])
+    return [float(value) for value in sure]
 
 
 def identity_of(

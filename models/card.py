@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from models.confidence import Beta
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import BystanderKind, DefectKind
 
@@ -23,23 +24,30 @@ class ModelCard:
 
     Attributes:
         name: What it is called.
+        folder: What the paths of its files are relative to.
         classes: Names in the order of the network's outputs.
         longest_side_px: What the longer side of a picture is scaled to.
         stride_px: Both sides of the network's input are multiples of this.
-        thresholds: Operating threshold of each defect kind.
+        thresholds: Operating threshold of each defect kind, in calibrated confidence.
+        confidence: What turns each defect kind's score into a confidence; a kind without a curve
+            keeps its score.
         bystander_threshold: From which confidence people and vehicles are painted over.
         nms_iou: Boxes of one class that overlap more than this are one.
-        files: Paths relative to models/ and their sha256.
+        precision: In which the OpenVINO model computes: f32 or int8.
+        files: Paths and their sha256.
         content: The whole card as it stands in the file.
     """
 
     name: str
+    folder: Path
     classes: tuple[str, ...]
     longest_side_px: int
     stride_px: int
     thresholds: dict[DefectKind, float]
+    confidence: dict[DefectKind, Beta]
     bystander_threshold: float
     nms_iou: float
+    precision: str
     files: dict[str, str]
     content: dict[str, Any]
 
@@ -54,6 +62,15 @@ class ModelCard:
         """Which of the network's classes must be painted over."""
         known = {kind.value: kind for kind in BystanderKind}
         return {i: known[name] for i, name in enumerate(self.classes) if name in known}
+
+    @property
+    def lowest_score(self) -> float:
+        """The score below which no box is of use to anybody."""
+        least = [
+            self.confidence[kind].score_for(value) if kind in self.confidence else value
+            for kind, value in self.thresholds.items()
+        ]
+        return min(*least, self.bystander_threshold)
 
     @property
     def torch_weights(self) -> Path:
@@ -74,7 +91,7 @@ class ModelCard:
         for relative, expected in self.files.items():
             if suffixes and Path(relative).suffix not in suffixes:
                 continue
-            path = MODELS_DIR / relative
+            path = self.folder / relative
             if not path.is_file():
                 raise InputError(f"model {self.name}: {relative} is missing; restore it from git")
             found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -86,12 +103,12 @@ class ModelCard:
 
     def sha256_of(self, path: Path) -> str:
         """Return the card's hash of a file."""
-        return self.files[path.relative_to(MODELS_DIR).as_posix()]
+        return self.files[path.relative_to(self.folder).as_posix()]
 
     def _file(self, suffix: str) -> Path:
         for relative in self.files:
             if relative.endswith(suffix):
-                return MODELS_DIR / relative
+                return self.folder / relative
         raise InputError(
             f"model {self.name} has no {suffix} file; `roadwear models export {self.name}` makes "
             "the OpenVINO one"
@@ -106,22 +123,32 @@ def model_names() -> tuple[str, ...]:
 def load_card(name: str = DEFAULT_MODEL) -> ModelCard:
     """Read a model's card.
 
+    Args:
+        name: Of a model that is here, or the path of a candidate's card (…/cards/NAME.toml).
+
     Raises:
         InputError: There is none, or it lacks something.
     """
-    path = MODELS_DIR / "cards" / f"{name}.toml"
-    if not path.is_file():
+    known = MODELS_DIR / "cards" / f"{name}.toml"
+    path = known if known.is_file() else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
         raise InputError(f"there is no model called {name}; there are: {', '.join(model_names())}")
     try:
         content = tomllib.loads(path.read_text("utf-8"))
         return ModelCard(
             name=content["name"],
+            folder=path.resolve().parent.parent,
             classes=tuple(content["classes"]),
             longest_side_px=content["input"]["longest_side_px"],
             stride_px=content["input"]["stride_px"],
             thresholds={DefectKind(k): float(v) for k, v in content["thresholds"].items()},
+            confidence={
+                DefectKind(kind): Beta(**{name: float(value) for name, value in curve.items()})
+                for kind, curve in content.get("confidence", {}).items()
+            },
             bystander_threshold=float(content["redaction"]["bystander_threshold"]),
             nms_iou=float(content["input"]["nms_iou"]),
+            precision=content.get("openvino", {}).get("precision", "f32"),
             files={entry["path"]: entry["sha256"] for entry in content["files"]},
             content=content,
         )

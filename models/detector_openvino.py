@@ -17,7 +17,7 @@ from models.boxes import (
     boxes_from_output,
     identity_of,
     looked_from_boxes,
-    lowest_threshold,
+    lowest_score,
 )
 from models.card import ModelCard
 from pipeline.domain.errors import InputError
@@ -63,7 +63,7 @@ class OpenVinoDetector:
             card,
             weights_sha256=card.sha256_of(card.openvino_model.with_suffix(".bin")),
             runtime=f"openvino {version} {device.lower()}",
-            precision="f32",
+            precision=card.precision,
         )
 
     @property
@@ -117,7 +117,7 @@ class OpenVinoDetector:
         boxes = boxes_from_output(
             raw,
             letterbox,
-            floor=lowest_threshold(self._card, self._floor),
+            floor=lowest_score(self._card, self._floor),
             nms_iou=self._card.nms_iou,
         )
         return looked_from_boxes(boxes, self._card, floor=self._floor)

@@ -161,7 +161,8 @@ def _blend(patch: Pixels, window: Pixels, mask: Pixels) -> Pixels:
     shift = window[ring].mean(axis=0) - patch[ring].mean(axis=0)
     soft = cv2.GaussianBlur(mask, (0, 0), max(min(mask.shape) / 14, 0.6))[..., None] / 255.0
     mixed = window * (1 - soft) + (patch + shift) * soft
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    blended: Pixels = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    return blended
 
 
 def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:

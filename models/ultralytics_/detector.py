@@ -10,7 +10,7 @@ from models.boxes import (
     RawBoxes,
     identity_of,
     looked_from_boxes,
-    lowest_threshold,
+    lowest_score,
 )
 from models.card import ModelCard
 from models.ultralytics_.vendor import load_yolo, runtime_words
@@ -61,7 +61,7 @@ class UltralyticsDetector:
             result = self._yolo.predict(
                 picture,
                 imgsz=letterbox.input_px,
-                conf=lowest_threshold(self._card, self._floor),
+                conf=lowest_score(self._card, self._floor),
                 iou=self._card.nms_iou,
                 max_det=_MOST_BOXES,
                 device=self._device,

@@ -1,35 +1,69 @@
-"""Makes the OpenVINO model of a card's weights: dynamic shape, weights in half precision."""
+"""Makes what can be released of trained weights: the vendor's plain class, OpenVINO, ONNX."""
 
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from models.card import ModelCard
+import torch
+from ultralytics.nn.tasks import DetectionModel
+
 from models.ultralytics_.vendor import load_yolo
+from pipeline.domain.errors import InputError
+
+# What our class adds to the vendor's, or a training leaves behind.
+_OURS = ("regions", "half_forward", "compiled_forward", "compiled_for", "criterion")
 
 
-def export_openvino(card: ModelCard, to_dir: Path) -> tuple[Path, Path]:
-    """Write NAME.xml and NAME.bin of a card's torch weights into a folder.
+def write_plain_weights(checkpoint: Path, target: Path) -> None:
+    """Write a checkpoint's weights so that ultralytics alone can load them.
 
-    Returns:
-        The two paths.
+    A training's checkpoint holds a class of ours, and what is needed to go on with it.
 
     Raises:
-        InputError: The weights are not the card's, or torch is not installed.
+        InputError: It is no checkpoint of a detection network.
     """
-    card.verify(".pt")
-    to_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        # Our own training wrote it; weights from elsewhere have a card and come through that.
+        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
+        trained = content.get("ema") or content["model"]
+        state = {key: value for key, value in vars(trained).items() if key not in _OURS}
+    except (OSError, RuntimeError, KeyError, AttributeError, ValueError) as error:
+        raise InputError(f"{checkpoint}: this is no checkpoint of a training") from error
+    plain = DetectionModel.__new__(DetectionModel)
+    vars(plain).update(state)
+    plain.args = _plain_args(trained.args)  # type: ignore[assignment]
+    plain.task = "detect"  # type: ignore[assignment]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": plain.half(), "train_args": plain.args}, target)
+
+
+def export_float(weights: Path, longest_side_px: int, folder: Path) -> tuple[Path, Path | None]:
+    """Write OpenVINO in float (NAME.xml and .bin) and ONNX of torch weights, of dynamic shape.
+
+    Returns:
+        The two; None for ONNX where the onnx package is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        weights = Path(scratch) / f"{card.name}.pt"
-        shutil.copy(card.torch_weights, weights)
-        made = Path(
-            load_yolo(weights, "cpu").export(
-                format="openvino", dynamic=True, quantize=16, imgsz=card.longest_side_px
-            )
-        )
-        paths = []
+        copy = Path(scratch) / weights.name
+        shutil.copy(weights, copy)
+        options: dict[str, Any] = {"dynamic": True, "imgsz": longest_side_px, "verbose": False}
+        made = Path(load_yolo(copy, "cpu").export(format="openvino", **options))
+        xml = folder / f"{weights.stem}.xml"
         for suffix in (".xml", ".bin"):
-            target = to_dir / f"{card.name}{suffix}"
-            shutil.copy(made / f"{card.name}{suffix}", target)
-            paths.append(target)
-    return paths[0], paths[1]
+            shutil.copy(made / f"{weights.stem}{suffix}", xml.with_suffix(suffix))
+        try:
+            import onnx  # noqa: F401, PLC0415 - the vendor would try to install it
+        except ImportError:
+            return xml, None
+        onnx_file = Path(load_yolo(copy, "cpu").export(format="onnx", simplify=False, **options))
+        kept = folder / onnx_file.name
+        shutil.copy(onnx_file, kept)
+    return xml, kept
+
+
+def _plain_args(args: Any) -> dict[str, Any]:  # noqa: ANN401 - the vendor's
+    """Return what the vendor needs to use weights; nothing of the machine they were made on."""
+    values = args if isinstance(args, dict) else vars(args)
+    return {key: values[key] for key in ("imgsz", "task", "mode") if key in values}

@@ -6,32 +6,26 @@ that was killed goes on from its last whole epoch.
 
 import json
 import os
-import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 import yaml
-from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils.instance import Instances
 from ultralytics.utils.loss import E2ELoss
 from ultralytics.utils.plotting import plot_images
 
 from models.card import load_card, model_names
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
-from models.pasting import Paster, cut_out
 from models.plan import TrainingPlan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
+from models.ultralytics_.pictures import RoadDataset, source_of
 from pipeline.domain.errors import InputError
-from pipeline.domain.looks import DefectKind
 
 RESOLVED = "plan.json"
 
@@ -57,14 +51,28 @@ class Step:
     tuned: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where and how a training is computed.
+
+    Attributes:
+        device: "cpu" or "cuda:0".
+        workers: Processes that prepare pictures.
+        compiled: Whether the network is compiled first: minutes at the beginning, then quicker
+            steps; needs a C++ compiler.
+    """
+
+    device: str = "cpu"
+    workers: int = 2
+    compiled: bool = False
+
+
 def train(
     plan: TrainingPlan,
     dataset: BuiltDataset,
     folder: Path,
     *,
-    device: str,
-    workers: int,
-    compiled: bool = False,
+    machine: Machine,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Path:
     """Train, or go on with a training that was stopped.
@@ -73,10 +81,7 @@ def train(
         plan: What is trained and how.
         dataset: On what; its `tune` images choose the best epoch.
         folder: The run's own folder; holds the resolved plan, the curves and the weights.
-        device: "cpu" or "cuda:0".
-        workers: Processes that prepare pictures.
-        compiled: Whether the network is compiled first: minutes at the beginning, then quicker
-            steps; needs a C++ compiler.
+        machine: Where and how it is computed; it decides nothing of what is learnt.
         on_step: Told after every step, and after every epoch.
 
     Returns:
@@ -92,7 +97,7 @@ def train(
     if (folder / "results.csv").is_file() and _epochs_done(folder) >= plan.epochs:
         return best
     kinds, kind_of = region_kinds(dataset)
-    overrides = _overrides(plan, _vendor_data(dataset, plan, folder), folder, device, workers)
+    overrides = _overrides(plan, _vendor_data(dataset, plan, folder), folder, machine)
     if last.is_file():
         overrides |= {"resume": str(last), "model": str(last)}
     else:
@@ -101,7 +106,7 @@ def train(
     trainer = RoadTrainer(overrides, plan=plan, kinds=kinds, kind_of=kind_of)
     # The vendor leaves one core free for itself; a CPU has none to spare.
     trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
-    if compiled:
+    if machine.compiled:
         trainer.add_callback("on_train_start", _compile)
     trainer.add_callback("on_train_batch_end", lambda t: on_step(_step(t, tuned=False)))
     trainer.add_callback("on_fit_epoch_end", lambda t: on_step(_step(t, tuned=True)))
@@ -172,110 +177,6 @@ class RoadModel(DetectionModel):
                 preds = (whole or self.forward)(pictures)
         with torch.autocast(device, enabled=False):
             return self.criterion(_in_float32(preds), batch)
-
-
-class RoadDataset(YOLODataset):
-    """The vendor's dataset, with a region around every picture whose source is not complete."""
-
-    def __init__(
-        self,
-        *args: Any,  # noqa: ANN401
-        region_of: Callable[[str], int | None],
-        plan: TrainingPlan | None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> None:
-        """Take the vendor's arguments; without a plan nothing is spoilt or pasted."""
-        self._region_of = region_of
-        self._spoil = Spoil(plan) if plan else None
-        super().__init__(*args, **kwargs)
-        self._paste_share = plan.paste if plan else 0.0
-        self._paste_into = plan.paste_into if plan else ""
-        self._paster = self._holes() if self._paste_share else None
-
-    def get_labels(self) -> list[dict[str, Any]]:
-        """Return the labels with their regions."""
-        labels: list[dict[str, Any]] = super().get_labels()
-        whole = np.array([[0.5, 0.5, 1.0, 1.0]], np.float32)
-        for label in labels:
-            number = self._region_of(label["im_file"])
-            if number is not None:
-                kind = np.array([[number]], np.float32)
-                label["cls"] = np.concatenate((label["cls"], kind.astype(label["cls"].dtype)))
-                label["bboxes"] = np.concatenate((label["bboxes"], whole))
-        return labels
-
-    def get_image_and_label(self, index: int) -> dict[str, Any]:
-        """Return a picture with its labels, now and then with holes pasted into it."""
-        label: dict[str, Any] = super().get_image_and_label(index)
-        if self._paster is None or _source_of(label["im_file"]) != self._paste_into:
-            return label
-        chance = np.random.default_rng(random.getrandbits(32))
-        if chance.random() >= self._paste_share:
-            return label
-        hole = self._hole_class()
-        known = self.labels[index]
-        kinds = known["cls"].reshape(-1)
-        solid = (kinds >= hole) & (kinds < len(self.data["names"]))
-        label["img"], made = self._paster.paste(label["img"], known["bboxes"][solid], chance)
-        if len(made):
-            kind = np.full((len(made), 1), hole, label["cls"].dtype)
-            label["cls"] = np.concatenate((label["cls"], kind))
-            label["instances"] = Instances.concatenate(
-                [label["instances"], Instances(made, np.zeros((0, 1000, 2), np.float32))]
-            )
-        return label
-
-    def _holes(self) -> Paster:
-        """Cut the holes out of all pictures, and note where the forward views show theirs."""
-        hole = self._hole_class()
-        cutouts, spots = [], []
-        for label in self.labels:
-            boxes = label["bboxes"][label["cls"].reshape(-1) == hole]
-            if not len(boxes):
-                continue
-            cutouts.extend(cut_out(cv2.imread(label["im_file"]), boxes))
-            if _source_of(label["im_file"]) == self._paste_into:
-                spots.append(boxes)
-        if not spots:
-            raise InputError(f"paste_into: {self._paste_into!r} shows no {DefectKind.POTHOLE}")
-        return Paster(cutouts, np.concatenate(spots).astype(np.float32))
-
-    def _hole_class(self) -> int:
-        return list(self.data["names"].values()).index(DefectKind.POTHOLE.value)
-
-    def build_transforms(self, hyp: Any) -> Any:  # noqa: ANN401 - the vendor's
-        """Return the vendor's transforms, with ours before the last."""
-        transforms = super().build_transforms(hyp)
-        if self._spoil is not None:
-            transforms.insert(len(transforms.transforms) - 1, self._spoil)
-        return transforms
-
-
-class Spoil:
-    """Spoils pictures as vehicles' cameras do: motion, compression, dusk."""
-
-    def __init__(self, plan: TrainingPlan) -> None:
-        """Take how often."""
-        self._plan = plan
-
-    def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
-        """Spoil one picture, H×W×3 uint8 BGR."""
-        picture, chance = labels["img"], np.random.default_rng(random.getrandbits(32))
-        if chance.random() < self._plan.dim:
-            gain = chance.uniform(0.3, 0.7)
-            noise = chance.normal(0, chance.uniform(2, 8), picture.shape)
-            picture = np.clip(picture * gain + noise, 0, 255).astype(np.uint8)
-        if chance.random() < self._plan.blur:
-            length = int(chance.integers(2, 8))
-            kernel = np.zeros((length, length), np.float32)
-            # The road smears along the direction of travel: down the picture.
-            kernel[:, length // 2] = 1 / length
-            picture = cv2.filter2D(picture, -1, kernel)
-        if chance.random() < self._plan.compress:
-            quality = [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(25, 75))]
-            picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
-        labels["img"] = picture
-        return labels
 
 
 class RoadTrainer(DetectionTrainer):
@@ -356,12 +257,8 @@ class RoadTrainer(DetectionTrainer):
         return done
 
     def _region_of(self, image: str) -> int | None:
-        source = _source_of(image)
+        source = source_of(image)
         return self.data["nc"] + self._kind_of[source] if source in self._kind_of else None
-
-
-def _source_of(image: str) -> str:
-    return Path(image).name.split("__")[0]
 
 
 def _computes_bfloat16(device: torch.device) -> bool:
@@ -437,17 +334,15 @@ def _vendor_data(dataset: BuiltDataset, plan: TrainingPlan, folder: Path) -> Pat
     return path
 
 
-def _overrides(
-    plan: TrainingPlan, data: Path, folder: Path, device: str, workers: int
-) -> dict[str, Any]:
+def _overrides(plan: TrainingPlan, data: Path, folder: Path, machine: Machine) -> dict[str, Any]:
     return {
         "task": "detect",
         "mode": "train",
         "data": str(data),
         "save_dir": str(folder.resolve()),
         "exist_ok": True,
-        "device": device,
-        "workers": workers,
+        "device": machine.device,
+        "workers": machine.workers,
         "seed": plan.seed,
         "deterministic": True,
         "imgsz": plan.input_px,

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,10 +11,9 @@ import pytest
 from models import Runtime, load_card, load_detector, model_names, verify_card
 from models.boxes import Letterbox
 from models.card import ModelCard
-from models.evaluate import Found, Label, average_precision, read_labels
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, FrameRef
-from pipeline.domain.looks import DefectKind, Looked, NotLooked, PixelBox
+from pipeline.domain.looks import DefectKind, Looked, NotLooked
 from pipeline.simulator.drive import Pass, PassRules, simulated_rig
 from pipeline.simulator.footage import street_painter
 from pipeline.simulator.making import make_street
@@ -169,32 +167,3 @@ def test_a_letterboxed_box_comes_back_to_where_it_was(high: int, wide: int) -> N
     expected = [wide // 4, high // 2, wide // 2 + 1, high - 39]
     assert back == pytest.approx(expected, abs=2.5 * high / letterbox.inner_px[0])
     assert letterbox.input_px[0] % 32 == letterbox.input_px[1] % 32 == 0
-
-
-def box(left: float) -> PixelBox:
-    return PixelBox(left_px=left, top_px=0, right_px=left + 10, bottom_px=10)
-
-
-def test_average_precision_by_hand() -> None:
-    labels = [Label(image="a", kind="pothole", box=box(x)) for x in (0, 50)]
-    found = [
-        Found(image="a", kind="pothole", box=box(0), confidence=0.9),
-        Found(image="a", kind="pothole", box=box(200), confidence=0.8),
-        Found(image="a", kind="pothole", box=box(51), confidence=0.7),
-        Found(image="a", kind="pothole", box=box(50), confidence=0.6),
-    ]
-
-    figures = average_precision(found, labels, "pothole")
-
-    # precision 1 up to recall 1/2, then 2/3 up to recall 1: 51 and 50 of 101 recall points
-    assert figures.ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101)
-    assert figures.best_f1 == pytest.approx(0.8)
-    assert figures.best_threshold == 0.7
-    assert average_precision(found, [], "pothole").ap50 is None
-    assert average_precision([], labels, "pothole").ap50 == 0.0
-
-
-def test_labels_that_are_none_are_refused_with_their_line(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("3 0.5 0.5 0.1 0.1\n3 0.5 0.5\n")
-    with pytest.raises(InputError, match=r"a\.txt:2"):
-        read_labels(tmp_path, {"a.jpg": (100, 100)}, load_card().classes)

@@ -17,7 +17,7 @@ from ultralytics.utils import IterableSimpleNamespace
 from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
 from models.plan import TrainingPlan, read_plan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
-from models.ultralytics_.training import RoadModel, region_kinds, train
+from models.ultralytics_.training import Machine, RoadModel, region_kinds, train
 from pipeline.domain.errors import InputError
 
 CLASSES = ("crack", "fissure", "pothole")
@@ -143,14 +143,14 @@ def test_a_killed_training_goes_on_and_repeats_no_epoch(tiny: BuiltDataset, tmp_
     done = epochs_of(run)
     assert 1 <= len(done) < 4
 
-    best = train(read_plan(plan), tiny, run, device="cpu", workers=0)
+    best = train(read_plan(plan), tiny, run, machine=Machine(workers=0))
 
     assert epochs_of(run) == [1, 2, 3, 4]
     assert best.is_file()
     assert json.loads((run / "plan.json").read_text())["dataset_sha256"] == tiny.sha256
-    assert train(read_plan(plan), tiny, run, device="cpu", workers=0) == best
+    assert train(read_plan(plan), tiny, run, machine=Machine(workers=0)) == best
     with pytest.raises(InputError, match="another plan"):
-        train(read_plan(write_plan(tmp_path, epochs=9)), tiny, run, device="cpu", workers=0)
+        train(read_plan(write_plan(tmp_path, epochs=9)), tiny, run, machine=Machine(workers=0))
 
 
 def epochs_of(run: Path) -> list[int]:
@@ -200,4 +200,4 @@ def test_a_start_that_is_nowhere_names_what_there_is(tiny: BuiltDataset, tmp_pat
     plan = TrainingPlan(name="a", repeat={}, start="nowhere.pt", input_px=SIDE)
 
     with pytest.raises(InputError, match=r"there are: .*road-v1"):
-        train(plan, tiny, tmp_path / "run", device="cpu", workers=0)
+        train(plan, tiny, tmp_path / "run", machine=Machine(workers=0))

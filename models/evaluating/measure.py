@@ -1,0 +1,172 @@
+"""Everything that is measured of one detector on labelled photographs, as one document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from models.evaluating.calibration import Reliability, reliability_of
+from models.evaluating.figures import KindFigures, figures_of
+from models.evaluating.matching import Found, Label, judge_labels
+from models.evaluating.truth import ImageTruth
+from pipeline.domain.looks import DefectKind
+
+DEFECTS = tuple(kind.value for kind in DefectKind)
+# Side of the square of a label's area, in pixels of the photograph.
+SIZE_EDGES_PX = (0, 12, 16, 24, 32, 48, 64, 96, 1e9)
+# Lower edge of a label as a share of the picture's height: near things lie low.
+ROW_EDGES = (0, 0.2, 0.4, 0.6, 0.8, 1.001)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A detector's boxes on the images, and what it takes for a finding.
+
+    Attributes:
+        name: The model's.
+        found: Boxes of confidence 0.01 and more.
+        thresholds: Operating threshold of each kind.
+    """
+
+    name: str
+    found: Sequence[Found]
+    thresholds: Mapping[str, float]
+
+    @property
+    def reported(self) -> list[Found]:
+        """The boxes that reach their operating threshold."""
+        return [f for f in self.found if f.confidence >= self.thresholds.get(f.kind, 0.5)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallBin:
+    """How many labels of one size, or at one place, were found at the operating threshold."""
+
+    at_least: float
+    below: float
+    labels: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanFigures:
+    """False alarms on photographs without any labelled defect.
+
+    Attributes:
+        photographs: How many there are.
+        alarms: Boxes above their operating threshold, by kind.
+        with_alarm: How many photographs have one at least.
+    """
+
+    photographs: int
+    alarms: dict[str, int]
+    with_alarm: int
+
+    @property
+    def a_hundred(self) -> float:
+        """False alarms in a hundred photographs."""
+        return 100 * sum(self.alarms.values()) / max(self.photographs, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of one detector."""
+
+    name: str
+    thresholds: dict[str, float]
+    figures: tuple[KindFigures, ...]
+    reliability: dict[str, Reliability]
+    clean: dict[str, CleanFigures]
+    by_size: dict[str, tuple[RecallBin, ...]]
+    by_row: dict[str, tuple[RecallBin, ...]]
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return asdict(self)
+
+
+def measure(
+    judgement: Judgement, truths: Sequence[ImageTruth], kinds: Sequence[str], *, rounds: int
+) -> Measured:
+    """Measure a detector on labelled photographs.
+
+    Args:
+        judgement: What it found.
+        truths: What is there.
+        kinds: All kinds of the labels, people and vehicles too.
+        rounds: Draws for the intervals.
+    """
+    return Measured(
+        name=judgement.name,
+        thresholds=dict(judgement.thresholds),
+        figures=figures_of(judgement.found, truths, kinds, judgement.thresholds, rounds=rounds),
+        reliability=reliability_of(judgement.found, truths, DEFECTS),
+        clean=clean_figures(judgement, truths),
+        by_size={k: recall_bins(judgement, truths, k, _side, SIZE_EDGES_PX) for k in DEFECTS},
+        by_row={k: recall_bins(judgement, truths, k, _row(truths), ROW_EDGES) for k in DEFECTS},
+    )
+
+
+def clean_figures(judgement: Judgement, truths: Sequence[ImageTruth]) -> dict[str, CleanFigures]:
+    """Return the false alarms on photographs without a labelled defect, by source.
+
+    Only kinds that the source labels count; nothing is known of the others.
+    """
+    figures = {}
+    for source in sorted({t.source for t in truths}):
+        clean = [
+            t
+            for t in truths
+            if t.source == source and not any(label.kind in DEFECTS for label in t.labels)
+        ]
+        if not clean:
+            continue
+        names = {t.image for t in clean}
+        unknown = clean[0].unlabelled
+        alarms = [
+            f
+            for f in judgement.reported
+            if f.image in names and f.kind in DEFECTS and f.kind not in unknown
+        ]
+        figures[source] = CleanFigures(
+            photographs=len(clean),
+            alarms={
+                kind: sum(f.kind == kind for f in alarms) for kind in DEFECTS if kind not in unknown
+            },
+            with_alarm=len({f.image for f in alarms}),
+        )
+    return figures
+
+
+def recall_bins(
+    judgement: Judgement,
+    truths: Sequence[ImageTruth],
+    kind: str,
+    measure_of: Callable[[Label], float],
+    edges: Sequence[float],
+) -> tuple[RecallBin, ...]:
+    """Return the recall of one kind by a measure of its labels, at IoU 0.5."""
+    known = [t for t in truths if kind not in t.unlabelled]
+    labels = [label for t in known for label in t.labels if label.kind == kind]
+    hit = judge_labels(judgement.reported, labels, kind)
+    at = np.digitize([measure_of(label) for label in labels], edges) - 1
+    return tuple(
+        RecallBin(
+            at_least=edges[i],
+            below=edges[i + 1],
+            labels=int((at == i).sum()),
+            found=int(hit[at == i].sum()),
+        )
+        for i in range(len(edges) - 1)
+        if (at == i).any()
+    )
+
+
+def _side(label: Label) -> float:
+    return float(np.sqrt(label.box.width_px * label.box.height_px))
+
+
+def _row(truths: Sequence[ImageTruth]) -> Callable[[Label], float]:
+    heights = {t.image: t.size_px[1] for t in truths}
+    return lambda label: label.box.bottom_px / heights[label.image]

@@ -1,0 +1,126 @@
+"""The pictures of a training: what is unknown of them, what spoils them, what is pasted in."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from ultralytics.data.dataset import YOLODataset
+from ultralytics.utils.instance import Instances
+
+from models.pasting import Cutout, Paster, cut_out
+from models.plan import TrainingPlan
+from pipeline.domain.errors import InputError
+from pipeline.domain.looks import DefectKind
+
+
+def source_of(image: str) -> str:
+    """Return the source of an image, which its name begins with."""
+    return Path(image).name.split("__")[0]
+
+
+class RoadDataset(YOLODataset):
+    """The vendor's dataset, with a region around every picture whose source is not complete."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401
+        region_of: Callable[[str], int | None],
+        plan: TrainingPlan | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Take the vendor's arguments; without a plan nothing is spoilt or pasted."""
+        self._region_of = region_of
+        self._spoil = Spoil(plan) if plan else None
+        super().__init__(*args, **kwargs)
+        self._paste_share = plan.paste if plan else 0.0
+        self._paste_into = plan.paste_into if plan else ""
+        self._paster = self._holes() if self._paste_share else None
+
+    def get_labels(self) -> list[dict[str, Any]]:
+        """Return the labels with their regions."""
+        labels: list[dict[str, Any]] = super().get_labels()
+        whole = np.array([[0.5, 0.5, 1.0, 1.0]], np.float32)
+        for label in labels:
+            number = self._region_of(label["im_file"])
+            if number is not None:
+                kind = np.array([[number]], np.float32)
+                label["cls"] = np.concatenate((label["cls"], kind.astype(label["cls"].dtype)))
+                label["bboxes"] = np.concatenate((label["bboxes"], whole))
+        return labels
+
+    def get_image_and_label(self, index: int) -> dict[str, Any]:
+        """Return a picture with its labels, now and then with holes pasted into it."""
+        label: dict[str, Any] = super().get_image_and_label(index)
+        if self._paster is None or source_of(label["im_file"]) != self._paste_into:
+            return label
+        chance = np.random.default_rng(random.getrandbits(32))
+        if chance.random() >= self._paste_share:
+            return label
+        hole = self._hole_class()
+        known = self.labels[index]
+        kinds = known["cls"].reshape(-1)
+        solid = (kinds >= hole) & (kinds < len(self.data["names"]))
+        label["img"], made = self._paster.paste(label["img"], known["bboxes"][solid], chance)
+        if len(made):
+            kind = np.full((len(made), 1), hole, label["cls"].dtype)
+            label["cls"] = np.concatenate((label["cls"], kind))
+            label["instances"] = Instances.concatenate(
+                [label["instances"], Instances(made, np.zeros((0, 1000, 2), np.float32))]
+            )
+        return label
+
+    def _holes(self) -> Paster:
+        """Cut the holes out of all pictures, and note where the forward views show theirs."""
+        hole = self._hole_class()
+        cutouts: list[Cutout] = []
+        spots = []
+        for label in self.labels:
+            boxes = label["bboxes"][label["cls"].reshape(-1) == hole]
+            if not len(boxes):
+                continue
+            cutouts.extend(cut_out(np.asarray(cv2.imread(label["im_file"]), np.uint8), boxes))
+            if source_of(label["im_file"]) == self._paste_into:
+                spots.append(boxes)
+        if not spots:
+            raise InputError(f"paste_into: {self._paste_into!r} shows no {DefectKind.POTHOLE}")
+        return Paster(cutouts, np.concatenate(spots).astype(np.float32))
+
+    def _hole_class(self) -> int:
+        return list(self.data["names"].values()).index(DefectKind.POTHOLE.value)
+
+    def build_transforms(self, hyp: Any) -> Any:  # noqa: ANN401 - the vendor's
+        """Return the vendor's transforms, with ours before the last."""
+        transforms = super().build_transforms(hyp)
+        if self._spoil is not None:
+            transforms.insert(len(transforms.transforms) - 1, self._spoil)
+        return transforms
+
+
+class Spoil:
+    """Spoils pictures as vehicles' cameras do: motion, compression, dusk."""
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        """Take how often."""
+        self._plan = plan
+
+    def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Spoil one picture, H×W×3 uint8 BGR."""
+        picture, chance = labels["img"], np.random.default_rng(random.getrandbits(32))
+        if chance.random() < self._plan.dim:
+            gain = chance.uniform(0.3, 0.7)
+            noise = chance.normal(0, chance.uniform(2, 8), picture.shape)
+            picture = np.clip(picture * gain + noise, 0, 255).astype(np.uint8)
+        if chance.random() < self._plan.blur:
+            length = int(chance.integers(2, 8))
+            kernel = np.zeros((length, length), np.float32)
+            # The road smears along the direction of travel: down the picture.
+            kernel[:, length // 2] = 1 / length
+            picture = cv2.filter2D(picture, -1, kernel)
+        if chance.random() < self._plan.compress:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(25, 75))]
+            picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_COLOR)
+        labels["img"] = picture
+        return labels
