@@ -66,7 +66,7 @@ def detect(
     out: Annotated[Path, typer.Option("--out", help="JSON file for the boxes.")],
     runtime: Annotated[Runtime, typer.Option(help="What runs the network.")] = Runtime.OPENVINO,
     device: Annotated[str, typer.Option(help="cpu; with ultralytics also cuda:0 …")] = "cpu",
-    model: Annotated[str, typer.Option(help="The weights, by name.")] = "road-v1",
+    model: Annotated[str, typer.Option(help="Weights by name; the released ones.")] = "",
 ) -> None:
     """Write every box with confidence 0.01 or more of images, people and vehicles too."""
     from deploy.detecting import detect as run  # noqa: PLC0415

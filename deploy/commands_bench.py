@@ -103,6 +103,49 @@ def make_footage(
         bench_footage(out, minutes=minutes)
 
 
+@app.command()
+def eye(
+    model: Annotated[str, typer.Option(help="A model's name, or a candidate's card.")] = "",
+    seeds: Annotated[int, typer.Option(help="How many streets, seeds 0 …")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """How small a hole is seen, how far off, and what is taken for one: simulated streets."""
+    from pipeline.simulator.bench_eye import (  # noqa: PLC0415 - only where it is needed
+        RANGE_EDGES_M,
+        WIDTH_EDGES_M,
+        EyeBench,
+        run_eye_bench,
+    )
+
+    bench = EyeBench(seeds=tuple(range(seeds)))
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        detector = load_detector(
+            model or settings.model, runtime=Runtime(settings.runtime), device=settings.device
+        )
+        with progress("Looking along streets", 2 * seeds * len(bench.cases)) as bar:
+            figures = run_eye_bench(
+                bench, detector, on_street=lambda: bar.advance(bar.task_ids[0], 1)
+            )
+    table: dict[str, dict[str, float]] = {}
+    for name, one in figures.items():
+        row = {"false alarms a km of sound road": one.alarms_a_km}
+        row |= {f"of them at: {what}": float(n) for what, n in sorted(one.alarms.items())}
+        for what, edges, at in (("wide", WIDTH_EDGES_M, 0), ("away", RANGE_EDGES_M, 1)):
+            for i in range(len(edges) - 1):
+                recall = one.recall(i, None) if at == 0 else one.recall(None, i)
+                if recall is not None:
+                    row[f"recall, {edges[i]:g}–{edges[i + 1]:g} m {what}"] = recall
+        for i in range(len(WIDTH_EDGES_M) - 1):
+            for j in range(len(RANGE_EDGES_M) - 1):
+                recall = one.recall(i, j)
+                if as_json and recall is not None:
+                    cell = f"{WIDTH_EDGES_M[i]:g}-{WIDTH_EDGES_M[i + 1]:g} m wide at "
+                    row[f"recall, {cell}{RANGE_EDGES_M[j]:g}-{RANGE_EDGES_M[j + 1]:g} m"] = recall
+        table[name] = row
+    _show(table, as_json=as_json)
+
+
 def _show(table: dict[str, dict[str, float]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(table, indent=1))

@@ -1,4 +1,4 @@
-"""`roadwear models`: list, verify, dataset, train, export, evaluate."""
+"""`roadwear models`: list, verify, evaluate, and what makes and releases a model."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands_releasing import gate, release, rollback
 from deploy.commands_training import dataset, export, scenes, train
 from deploy.doors import expected_failures, progress, say
-from models.card import DEFAULT_MODEL, ModelCard, load_card, model_names, verify_card
+from models.card import DEFAULT_MODEL, ModelCard, load_card, model_names, released_name, verify_card
 from models.datasets import read_manifest
 from models.datasets.declared import Split
 from models.evaluating.figures import ROUNDS, Difference, KindFigures, differences
@@ -17,6 +18,7 @@ from models.evaluating.matching import Found
 from models.evaluating.measure import Judgement, Measured, measure
 from models.evaluating.truth import ImageTruth, truth_of_dataset, truth_of_folder
 from models.loading import Runtime, load_detector
+from models.releasing import releases
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
 
@@ -25,18 +27,25 @@ app.command()(scenes)
 app.command()(dataset)
 app.command()(train)
 app.command()(export)
+app.command()(gate)
+app.command()(release)
+app.command()(rollback)
 Name = Annotated[str, typer.Argument(help="The model's name.")]
 
 
 @app.command("list")
 def list_models() -> None:
-    """List the models with what their cards say."""
+    """List the models with what their cards say; the released one is marked."""
     with expected_failures():
         for name in model_names():
             card = load_card(name)
+            mark = "*" if name == released_name() else " "
             figures = card.content.get("figures", {}).get("all", {})
             words = ", ".join(f"{kind} {value:.3f}" for kind, value in figures.items())
-            print(f"{card.name}: {card.content['architecture']}; AP50 {words}")
+            print(f"{mark} {card.name}: {card.content['architecture']}; AP50 {words}")
+            for entry in releases():
+                if entry.model == name:
+                    print(f"    released {entry.at:%Y-%m-%d %H:%M} by {entry.by}: {entry.why}")
 
 
 @app.command()

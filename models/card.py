@@ -15,7 +15,9 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.looks import BystanderKind, DefectKind
 
 MODELS_DIR = Path(__file__).parent
-DEFAULT_MODEL = "road-v1"
+RELEASED = "released.toml"
+# The name of whichever model is released.
+DEFAULT_MODEL = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +122,30 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (MODELS_DIR / "cards").glob("*.toml")))
 
 
+def released_name(folder: Path = MODELS_DIR) -> str:
+    """Return the model that is used unless another is asked for: that of the last release.
+
+    Raises:
+        InputError: The file of releases is missing, or cannot be read.
+    """
+    try:
+        content = tomllib.loads((folder / RELEASED).read_text("utf-8"))
+        return str(content["releases"][-1]["model"])
+    except (OSError, tomllib.TOMLDecodeError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"models/{RELEASED} cannot be read; restore it from git") from error
+
+
 def load_card(name: str = DEFAULT_MODEL) -> ModelCard:
     """Read a model's card.
 
     Args:
-        name: Of a model that is here, or the path of a candidate's card (…/cards/NAME.toml).
+        name: Of a model that is here, or the path of a candidate's card (…/cards/NAME.toml);
+            empty for the released one.
 
     Raises:
         InputError: There is none, or it lacks something.
     """
+    name = name or released_name()
     known = MODELS_DIR / "cards" / f"{name}.toml"
     path = known if known.is_file() else Path(name)
     if path.suffix != ".toml" or not path.is_file():

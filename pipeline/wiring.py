@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     policy: Path | None = Field(
         default=None, description="The council's policy file; otherwise the generic 5×5 preset."
     )
-    model: str = Field(default="road-v1", description="The detector's weights, by name.")
+    model: str = Field(
+        default="", description="The detector's weights, by name; empty: the released ones."
+    )
     runtime: str = Field(default="openvino", description="openvino or ultralytics.")
     device: str = Field(default="cpu", description="cpu, or for ultralytics cuda:0 …")
     secret_key: str | None = Field(

@@ -81,6 +81,12 @@ class Measured:
     by_size: dict[str, tuple[RecallBin, ...]]
     by_row: dict[str, tuple[RecallBin, ...]]
 
+    @property
+    def clean_alarms_a_hundred(self) -> float:
+        """False alarms in a hundred photographs without damage, of all sources together."""
+        photographs = sum(one.photographs for one in self.clean.values())
+        return 100 * sum(sum(c.alarms.values()) for c in self.clean.values()) / max(photographs, 1)
+
     def as_document(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         return asdict(self)

@@ -1,0 +1,148 @@
+"""What a candidate must pass before a person may release it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models.card import ModelCard
+from models.evaluating.figures import ALL, Difference
+from models.evaluating.measure import DEFECTS, Measured
+from pipeline.domain.errors import InputError
+
+GATE = "gate.json"
+MOST_CALIBRATION_ERROR = 0.05
+# Two runtimes, or two forms, of one network differ by rounding; more than this is a fault.
+MOST_RUNTIME_DIFFERENCE = 0.015
+_FEWEST_LABELS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was checked, and what was found."""
+
+    name: str
+    passed: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome for one candidate.
+
+    Attributes:
+        card_sha256: Of the candidate's card as it was checked; it names the hashes of all files.
+        against: The model that it was compared with.
+        dataset_sha256: On what.
+        at: When, ISO 8601.
+        checks: What was checked.
+        figures: AP50 by source and kind, for the card.
+    """
+
+    card_sha256: str
+    against: str
+    dataset_sha256: str
+    at: str
+    checks: tuple[Check, ...]
+    figures: dict[str, dict[str, float]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.passed for check in self.checks)
+
+
+def check_classes(differences: Sequence[Difference], measured: Measured) -> Check:
+    """No kind of defect, on no source with 20 labels or more, is worse beyond doubt."""
+    labels = {(f.source, f.kind): f.labels for f in measured.figures}
+    judged = [
+        d
+        for d in differences
+        if any(kind in d.kind for kind in DEFECTS)
+        and labels.get((d.source, d.kind), 0) >= _FEWEST_LABELS
+    ]
+    worse = [d for d in judged if d.interval[1] < 0]
+    words = "; ".join(f"{d.kind} on {d.source} {d.value:+.3f}" for d in worse)
+    return Check(
+        name="no kind worse",
+        passed=not worse,
+        words=f"worse beyond doubt: {words}" if worse else f"{len(judged)} comparisons, none worse",
+    )
+
+
+def check_alarms(name: str, candidate: float, other: float, unit: str) -> Check:
+    """False alarms are not up."""
+    return Check(
+        name=name,
+        passed=candidate <= other,
+        words=f"{candidate:.1f} false alarms {unit}, before {other:.1f}",
+    )
+
+
+def check_runtimes(one: dict[str, float], other: dict[str, float]) -> Check:
+    """Both runtimes see the same: AP50 of each kind differs by 0.015 at most."""
+    most = max(one, key=lambda kind: abs(one[kind] - other[kind]))
+    apart = abs(one[most] - other[most])
+    return Check(
+        name="runtimes agree",
+        passed=apart <= MOST_RUNTIME_DIFFERENCE,
+        words=f"OpenVINO and torch differ by {apart:.3f} AP50 at most ({most})",
+    )
+
+
+def check_calibration(measured: Measured) -> Check:
+    """Confidence is true on images that it was not fitted on."""
+    error = measured.reliability[ALL].error
+    return Check(
+        name="confidence is true",
+        passed=error <= MOST_CALIBRATION_ERROR,
+        words=f"expected calibration error {error:.3f}, at most {MOST_CALIBRATION_ERROR}",
+    )
+
+
+def figures_for_card(measured: Measured) -> dict[str, dict[str, float]]:
+    """Return AP50 by source and kind, as a card states it."""
+    table: dict[str, dict[str, float]] = {}
+    for f in measured.figures:
+        if f.ap50 is not None:
+            table.setdefault(f.source, {})[f.kind] = round(f.ap50, 3)
+    return table
+
+
+def write_verdict(card: ModelCard, verdict: Verdict) -> Path:
+    """Write the verdict beside the candidate."""
+    path = card.folder / GATE
+    path.write_text(json.dumps(asdict(verdict), indent=1), "utf-8")
+    return path
+
+
+def read_verdict(card: ModelCard) -> Verdict:
+    """Return the verdict on a candidate as it is now.
+
+    Raises:
+        InputError: There is none, or the card has changed since.
+    """
+    path = card.folder / GATE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        checks = tuple(Check(**check) for check in content.pop("checks"))
+        verdict = Verdict(checks=checks, **content)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{card.name} was not checked; run: roadwear models gate {card_path(card)}"
+        ) from error
+    if verdict.card_sha256 != sha256_of_card(card):
+        raise InputError(f"{card.name} has changed since it was checked; run the gate again")
+    return verdict
+
+
+def card_path(card: ModelCard) -> Path:
+    """Return where a candidate's card lies."""
+    return card.folder / "cards" / f"{card.name}.toml"
+
+
+def sha256_of_card(card: ModelCard) -> str:
+    """Return the hash of a card's file."""
+    return hashlib.sha256(card_path(card).read_bytes()).hexdigest()

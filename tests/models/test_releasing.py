@@ -1,0 +1,161 @@
+"""No candidate becomes the default unless it passed the gate as it is, and a person signed."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models import load_card
+from models.card import MODELS_DIR, ModelCard, released_name
+from models.evaluating.figures import Difference, KindFigures
+from models.evaluating.measure import Measured
+from models.exporting import write_card
+from models.gate import (
+    Check,
+    Verdict,
+    check_alarms,
+    check_classes,
+    check_runtimes,
+    sha256_of_card,
+    write_verdict,
+)
+from models.releasing import release, releases, roll_back
+from pipeline.domain.errors import InputError
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a copy of the models as they are."""
+    folder = tmp_path / "models"
+    for part in ("cards", "weights"):
+        shutil.copytree(MODELS_DIR / part, folder / part)
+    shutil.copy(MODELS_DIR / "released.toml", folder)
+    return folder
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> ModelCard:
+    """Return a candidate: the released weights under another name."""
+    content = dict(load_card("road-v1").content)
+    folder = tmp_path / "candidate"
+    for entry in content["files"]:
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        target = entry["path"].replace("road-v1", "road-new")
+        shutil.copy(MODELS_DIR / entry["path"], folder / target)
+        entry["path"] = target
+    return write_card(folder / "cards" / "road-new.toml", content | {"name": "road-new"})
+
+
+def checked(card: ModelCard, *, passed: bool) -> Path:
+    write_verdict(
+        card,
+        Verdict(
+            card_sha256=sha256_of_card(card),
+            against="road-v1",
+            dataset_sha256="0" * 64,
+            at="2026-11-22T11:00:00+00:00",
+            checks=(Check(name="c", passed=passed, words="potholes are worse"),),
+            figures={"all": {"pothole": 0.7}},
+        ),
+    )
+    return card.folder / "cards" / "road-new.toml"
+
+
+def test_a_candidate_that_passed_is_released_and_can_be_taken_back(
+    here: Path, candidate: ModelCard
+) -> None:
+    before = released_name(here)
+
+    released = release(
+        checked(candidate, passed=True), by="A. Engineer", why="finds more", at=NOW, folder=here
+    )
+
+    assert released_name(here) == released.name == "road-new"
+    released.verify()
+    assert released.content["figures"] == {"all": {"pothole": 0.7}}
+    assert released.content["gate"]["against"] == "road-v1"
+    assert roll_back(by="B. Engineer", why="misses drains", at=NOW, folder=here) == before
+    assert [(r.model, r.by) for r in releases(here)][-2:] == [
+        ("road-new", "A. Engineer"),
+        (before, "B. Engineer"),
+    ]
+    with pytest.raises(InputError, match="there is a model called road-new already"):
+        release(candidate.folder / "cards" / "road-new.toml", by="A", why="x", at=NOW, folder=here)
+
+
+@pytest.mark.parametrize(("by", "why"), [("", "better"), ("A. Engineer", " ")])
+def test_nobody_releases_without_a_name_and_a_reason(
+    here: Path, candidate: ModelCard, by: str, why: str
+) -> None:
+    with pytest.raises(InputError, match="a person decides"):
+        release(checked(candidate, passed=True), by=by, why=why, at=NOW, folder=here)
+    assert len(releases(here)) == len(releases())
+
+
+def test_what_did_not_pass_or_has_changed_since_is_not_released(
+    here: Path, candidate: ModelCard
+) -> None:
+    path = candidate.folder / "cards" / "road-new.toml"
+    with pytest.raises(InputError, match="was not checked"):
+        release(path, by="A", why="x", at=NOW, folder=here)
+    checked(candidate, passed=False)
+    with pytest.raises(InputError, match="potholes are worse"):
+        release(path, by="A", why="x", at=NOW, folder=here)
+    checked(candidate, passed=True)
+    path.write_text(path.read_text() + "\n# touched\n")
+    with pytest.raises(InputError, match="has changed since"):
+        release(path, by="A", why="x", at=NOW, folder=here)
+    assert released_name(here) == released_name()
+    assert not (here / "cards" / "road-new.toml").exists()
+
+
+def test_the_first_model_has_nothing_to_go_back_to(here: Path) -> None:
+    (here / "released.toml").write_text(
+        '[[releases]]\nmodel = "road-v1"\nat = 2026-11-22T00:00:00Z\nby = "A"\nwhy = "first"\n'
+    )
+    with pytest.raises(InputError, match="no model before road-v1"):
+        roll_back(by="A", why="x", at=NOW, folder=here)
+
+
+def measured(*labels: tuple[str, str, int]) -> Measured:
+    figures = tuple(
+        KindFigures(
+            source=source, kind=kind, labels=count, roads=1, ap50=0.5, ap50_interval=None,
+            ap50_95=0.3, threshold=0.3, precision=0.5, recall=0.5, f1=0.5, best_f1=0.5,
+            best_threshold=0.3,
+        )
+        for source, kind, count in labels
+    )  # fmt: skip
+    return Measured(
+        name="m", thresholds={}, figures=figures, reliability={}, clean={}, by_size={}, by_row={}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "interval", "passed"),
+    [
+        ("pothole", 200, (-0.2, -0.01), False),
+        ("pothole", 200, (-0.2, 0.01), True),
+        ("pothole", 5, (-0.2, -0.01), True),
+        ("person", 200, (-0.2, -0.01), True),
+    ],
+)
+def test_a_kind_that_is_worse_beyond_doubt_fails(
+    kind: str,
+    labels: int,
+    interval: tuple[float, float],
+    passed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    apart = Difference(source="all", kind=kind, value=-0.1, interval=interval)
+
+    assert check_classes([apart], measured(("all", kind, labels))).passed is passed
+
+
+def test_more_false_alarms_or_runtimes_that_disagree_fail() -> None:
+    assert check_alarms("clean", 3.0, 3.0, "a km").passed
+    assert not check_alarms("clean", 3.1, 3.0, "a km").passed
+    assert check_runtimes({"pothole": 0.5}, {"pothole": 0.49}).passed
+    assert not check_runtimes({"pothole": 0.5}, {"pothole": 0.45}).passed
