@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import commands_bench, commands_db, commands_models, commands_people
+from deploy import commands_bench, commands_db, commands_learn, commands_models, commands_people
 from deploy.doors import expected_failures
 from deploy.queue_table import QueueFormat, print_queue
 from models.loading import Runtime
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
+app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 

@@ -42,6 +42,8 @@ class Item:
         sha256: Of the image as it was received.
         labels_sha256: Of the labels as they are learnt.
         look: 64-bit difference hash of the picture, hexadecimal.
+        known: Boxes (x, y, width, height in shares) outside which nothing is known of the image;
+            None where all of it is labelled.
     """
 
     image: str
@@ -52,6 +54,7 @@ class Item:
     sha256: str
     labels_sha256: str
     look: str
+    known: tuple[tuple[float, float, float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ class BuiltDataset:
         digest = hashlib.sha256(json.dumps([self.classes, self.unlabelled, self.confused]).encode())
         for item in self.items:
             digest.update(f"{item.split} {item.sha256} {item.labels_sha256}\n".encode())
+            if item.known is not None:
+                digest.update(json.dumps(item.known).encode())
         return digest.hexdigest()
 
     def of(self, split: Split) -> list[Item]:
@@ -115,7 +120,8 @@ def build_dataset(
         for path in image_files(source, root):
             on_image()
             try:
-                items.append(_add(path, source, reader, plan.classes, folder))
+                item = _add(path, source, reader, plan.classes, folder)
+                items.append(replace(item, known=_known_boxes(root, source, path)))
             except InputError as error:
                 aside.append((f"{source.name}/{path.name}", str(error)))
     kept, doubles = without_near_duplicates(items, plan.near_duplicate_bits)
@@ -147,7 +153,8 @@ def read_manifest(folder: Path) -> BuiltDataset:
     try:
         content = json.loads(path.read_text("utf-8"))
         items = tuple(
-            Item(**{**entry, "split": Split(entry["split"])}) for entry in content["items"]
+            Item(**{**entry, "split": Split(entry["split"]), "known": _boxes(entry.get("known"))})
+            for entry in content["items"]
         )
         return BuiltDataset(
             folder=folder,
@@ -257,6 +264,29 @@ def _add(
         labels_sha256=hashlib.sha256(text.encode()).hexdigest(),
         look=f"{difference_hash(np.asarray(pixels, np.uint8)):016x}",
     )
+
+
+def _known_boxes(
+    root: Path, source: Source, image: Path
+) -> tuple[tuple[float, float, float, float], ...] | None:
+    """Return the boxes outside which nothing is known; None where the whole image is labelled."""
+    if not source.known:
+        return None
+    path = root / source.known / f"{image.stem}.txt"
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        boxes = _boxes([[float(part) for part in line.split()] for line in lines if line.strip()])
+    except (OSError, ValueError) as error:
+        raise InputError(f"what is known of it cannot be read ({path.name})") from error
+    return boxes
+
+
+def _boxes(
+    rows: Sequence[Sequence[float]] | None,
+) -> tuple[tuple[float, float, float, float], ...] | None:
+    if rows is None:
+        return None
+    return tuple((x, y, w, h) for x, y, w, h in rows)
 
 
 def _line(

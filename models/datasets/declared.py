@@ -46,6 +46,9 @@ class Source:
         road: Regular expression on the file name; its groups name the road, or the scene.
         tune_roads: Roads whose images go to `tune` instead of the split.
         clean: Whether an image without any box is meant, and not a forgotten label.
+        known: Folder of text files, relative to the root, one an image, each line a box
+            `x y w h` in shares: outside these boxes nothing is known of the image. Lessons from
+            decisions have it; "" where whole images are labelled.
         licence: Of images and labels.
     """
 
@@ -61,6 +64,7 @@ class Source:
     road: str
     tune_roads: tuple[str, ...]
     clean: bool
+    known: str
     licence: str
 
     def road_of(self, file_name: str) -> str:
@@ -132,6 +136,7 @@ def _source(entry: dict[str, Any], classes: tuple[str, ...]) -> Source:
         road=entry.get("road", ""),
         tune_roads=tuple(entry.get("tune_roads", ())),
         clean=bool(entry.get("clean", False)),
+        known=str(entry.get("known", "")),
         licence=entry["licence"],
     )
     named = {*source.labelled, *source.confused, *(v for v in source.names.values() if v)}

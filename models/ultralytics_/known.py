@@ -20,10 +20,12 @@ class RegionKind:
     Attributes:
         unlabelled: Class numbers that are not labelled there.
         confused: Class numbers of which one may be labelled as another.
+        known: Whether everything is known there after all, whatever other regions say.
     """
 
     unlabelled: tuple[int, ...]
     confused: tuple[int, ...]
+    known: bool = False
 
 
 class KnownOnlyLoss(v8DetectionLoss):
@@ -70,6 +72,7 @@ class KnownOnlyLoss(v8DetectionLoss):
         high, wide = (side * float(strides.min()) for side in shape[2:])
         unlabelled = torch.zeros(shape[0], len(at), self.nc, dtype=torch.bool, device=at.device)
         confused = torch.zeros_like(unlabelled)
+        surely = torch.zeros(shape[0], len(at), dtype=torch.bool, device=at.device)
         scale = torch.tensor([wide, high, wide, high], device=at.device)
         for number, image, box in zip(
             batch["cls"].view(-1)[region].long().tolist(),
@@ -83,7 +86,9 @@ class KnownOnlyLoss(v8DetectionLoss):
                 unlabelled[image, inside, one] = True
             for one in kind.confused:
                 confused[image, inside, one] = True
-        return unlabelled, confused
+            if kind.known:
+                surely[image, inside] = True
+        return unlabelled & ~surely[..., None], confused
 
     def _known_bce(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         loss: torch.Tensor = self._plain(scores, targets)

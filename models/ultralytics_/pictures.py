@@ -15,6 +15,9 @@ from models.plan import TrainingPlan
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
 
+# Middle x, middle y, width, height, as shares of the picture.
+Box = tuple[float, float, float, float]
+
 
 def source_of(image: str) -> str:
     """Return the source of an image, which its name begins with."""
@@ -27,12 +30,12 @@ class RoadDataset(YOLODataset):
     def __init__(
         self,
         *args: Any,  # noqa: ANN401
-        region_of: Callable[[str], int | None],
+        regions_of: Callable[[str], list[tuple[int, Box]]],
         plan: TrainingPlan | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         """Take the vendor's arguments; without a plan nothing is spoilt or pasted."""
-        self._region_of = region_of
+        self._regions_of = regions_of
         self._spoil = Spoil(plan) if plan else None
         super().__init__(*args, **kwargs)
         self._paste_share = plan.paste if plan else 0.0
@@ -42,13 +45,13 @@ class RoadDataset(YOLODataset):
     def get_labels(self) -> list[dict[str, Any]]:
         """Return the labels with their regions."""
         labels: list[dict[str, Any]] = super().get_labels()
-        whole = np.array([[0.5, 0.5, 1.0, 1.0]], np.float32)
         for label in labels:
-            number = self._region_of(label["im_file"])
-            if number is not None:
-                kind = np.array([[number]], np.float32)
-                label["cls"] = np.concatenate((label["cls"], kind.astype(label["cls"].dtype)))
-                label["bboxes"] = np.concatenate((label["bboxes"], whole))
+            regions = self._regions_of(label["im_file"])
+            if regions:
+                kinds = np.array([[number] for number, _ in regions], label["cls"].dtype)
+                boxes = np.array([box for _, box in regions], np.float32)
+                label["cls"] = np.concatenate((label["cls"], kinds))
+                label["bboxes"] = np.concatenate((label["bboxes"], boxes))
         return labels
 
     def get_image_and_label(self, index: int) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from models.datasets import BuiltDataset
 from models.datasets.declared import Split
 from models.plan import TrainingPlan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
-from models.ultralytics_.pictures import RoadDataset, source_of
+from models.ultralytics_.pictures import Box, RoadDataset, source_of
 from pipeline.domain.errors import InputError
 
 RESOLVED = "plan.json"
+_WHOLE = (0.5, 0.5, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +97,13 @@ def train(
     _keep_plan(resolved, folder)
     if (folder / "results.csv").is_file() and _epochs_done(folder) >= plan.epochs:
         return best
-    kinds, kind_of = region_kinds(dataset)
     overrides = _overrides(plan, _vendor_data(dataset, plan, folder), folder, machine)
     if last.is_file():
         overrides |= {"resume": str(last), "model": str(last)}
     else:
         overrides |= {"model": f"{plan.architecture}.yaml"}
         overrides |= {"pretrained": str(_start_of(plan))} if plan.start else {"pretrained": False}
-    trainer = RoadTrainer(overrides, plan=plan, kinds=kinds, kind_of=kind_of)
+    trainer = RoadTrainer(overrides, plan=plan, regions=regions_of(dataset))
     # The vendor leaves one core free for itself; a CPU has none to spare.
     trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
     if machine.compiled:
@@ -134,8 +134,32 @@ def _step(trainer: Any, *, tuned: bool) -> Step:  # noqa: ANN401 - the vendor's
     )
 
 
-def region_kinds(dataset: BuiltDataset) -> tuple[tuple[RegionKind, ...], dict[str, int]]:
-    """Return the kinds of regions of a set, and each source's; fully labelled ones have none."""
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """What is not known of pictures, and where it is known after all.
+
+    Attributes:
+        kinds: What may hold in a region; a region's class number counts on from the real ones.
+        of_source: By source, the kind that holds for whole pictures of it.
+        known: By image's file name, boxes outside which nothing is known.
+    """
+
+    kinds: tuple[RegionKind, ...]
+    of_source: dict[str, int]
+    known: dict[str, tuple[Box, ...]]
+
+    def of_image(self, path: str) -> list[tuple[int, Box]]:
+        """Return kind and box (x, y, width, height in shares) of every region of an image."""
+        boxes = self.known.get(Path(path).name)
+        if boxes is not None:
+            whole, inside = len(self.kinds) - 2, len(self.kinds) - 1
+            return [(whole, _WHOLE), *((inside, box) for box in boxes)]
+        number = self.of_source.get(source_of(path))
+        return [] if number is None else [(number, _WHOLE)]
+
+
+def regions_of(dataset: BuiltDataset) -> Regions:
+    """Return the regions of a set; pictures that are labelled whole have none."""
     number = {name: i for i, name in enumerate(dataset.classes)}
     kinds: list[RegionKind] = []
     kind_of: dict[str, int] = {}
@@ -148,7 +172,11 @@ def region_kinds(dataset: BuiltDataset) -> tuple[tuple[RegionKind, ...], dict[st
             if kind not in kinds:
                 kinds.append(kind)
             kind_of[source] = kinds.index(kind)
-    return tuple(kinds), kind_of
+    known = {Path(i.image).name: i.known for i in dataset.items if i.known is not None}
+    if known:
+        kinds.append(RegionKind(unlabelled=tuple(number.values()), confused=()))
+        kinds.append(RegionKind(unlabelled=(), confused=(), known=True))
+    return Regions(kinds=tuple(kinds), of_source=kind_of, known=known)
 
 
 class RoadModel(DetectionModel):
@@ -187,13 +215,11 @@ class RoadTrainer(DetectionTrainer):
         overrides: dict[str, Any],
         *,
         plan: TrainingPlan,
-        kinds: tuple[RegionKind, ...],
-        kind_of: dict[str, int],
+        regions: Regions,
     ) -> None:
         """Take the vendor's settings, and what our model and dataset need."""
         self._plan = plan
-        self._kinds = kinds
-        self._kind_of = kind_of
+        self._regions = regions
         super().__init__(overrides=overrides)
 
     def get_model(
@@ -204,7 +230,7 @@ class RoadTrainer(DetectionTrainer):
     ) -> RoadModel:
         """Return our model with the given weights."""
         model = RoadModel(cfg, nc=self.data["nc"], ch=self.data["channels"], verbose=verbose)
-        model.regions = self._kinds
+        model.regions = self._regions.kinds
         model.half_forward = self._plan.half and _computes_bfloat16(self.device)
         self.set_model_names_for_load(model)
         if weights:
@@ -227,7 +253,7 @@ class RoadTrainer(DetectionTrainer):
             prefix=f"{mode}: ",
             task="detect",
             data=self.data,
-            region_of=self._region_of if training else lambda _: None,
+            regions_of=self._numbered_regions if training else lambda _: [],
             plan=self._plan if training else None,
         )
 
@@ -256,9 +282,8 @@ class RoadTrainer(DetectionTrainer):
         written.replace(wanted)
         return done
 
-    def _region_of(self, image: str) -> int | None:
-        source = source_of(image)
-        return self.data["nc"] + self._kind_of[source] if source in self._kind_of else None
+    def _numbered_regions(self, image: str) -> list[tuple[int, Box]]:
+        return [(self.data["nc"] + kind, box) for kind, box in self._regions.of_image(image)]
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

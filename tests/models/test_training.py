@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from ultralytics.utils import IterableSimpleNamespace
 from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
 from models.plan import TrainingPlan, read_plan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
-from models.ultralytics_.training import Machine, RoadModel, region_kinds, train
+from models.ultralytics_.training import Machine, RoadModel, regions_of, train
 from pipeline.domain.errors import InputError
 
 CLASSES = ("crack", "fissure", "pothole")
@@ -167,10 +168,30 @@ def _wait_for(path: Path) -> None:
 
 
 def test_only_incomplete_sources_have_regions(tiny: BuiltDataset) -> None:
-    kinds, kind_of = region_kinds(tiny)
+    regions = regions_of(tiny)
 
-    assert kinds == (RegionKind(unlabelled=(0, 1), confused=()),)
-    assert kind_of == {"tiny": 0}
+    assert regions.kinds == (RegionKind(unlabelled=(0, 1), confused=()),)
+    assert regions.of_image("tiny__town_1.png") == [(0, (0.5, 0.5, 1.0, 1.0))]
+    assert regions.of_image("other__town_1.png") == []
+
+
+def test_of_a_lesson_only_the_boxes_that_were_decided_on_are_learnt(
+    model: RoadModel, tiny: BuiltDataset
+) -> None:
+    box = (0.25, 0.25, 0.3, 0.3)
+    first = replace(tiny.items[0], known=(box,))
+    regions = regions_of(replace(tiny, items=(first, *tiny.items[1:])))
+    of_first = regions.of_image(first.image)
+    rows = [[len(CLASSES) + kind, *shares] for kind, shares in of_first]
+
+    inside = class_pull(model, rows, *regions.kinds)
+    nothing = class_pull(model, rows[:1], *regions.kinds)
+    everything = class_pull(model, [], *regions.kinds)
+
+    assert [shares for _, shares in of_first] == [(0.5, 0.5, 1.0, 1.0), box]
+    assert (nothing == 0).all()
+    assert (inside > 0).all()
+    assert (inside < 0.3 * everything).all()
 
 
 @pytest.mark.parametrize(
