@@ -24,6 +24,8 @@ class TrainingPlan:
         last_rate_share: … to this share of it.
         weight_decay: As AdamW takes it.
         warmup_epochs: In which the rate rises from nothing.
+        average_steps: What is kept is an average of the weights over about so many last steps:
+            those of one step alone are too noisy to be measured.
         half: Forward pass in bfloat16 where the processor has it; the loss is always float32.
         repeat: By source, how often each of its images is shown in an epoch; otherwise once.
         mosaic: How often four pictures are joined into one.
@@ -53,6 +55,7 @@ class TrainingPlan:
     last_rate_share: float = 0.02
     weight_decay: float = 0.0005
     warmup_epochs: float = 0.5
+    average_steps: int = 300
     half: bool = True
     repeat: dict[str, int]
     mosaic: float = 0.8
@@ -85,7 +88,9 @@ class TrainingPlan:
 
 
 _STRIDE_PX = 32
-_POSITIVE = ("input_px", "epochs", "batch", "learning_rate", "last_rate_share")
+_POSITIVE = (
+    "input_px", "epochs", "batch", "learning_rate", "last_rate_share", "average_steps",
+)  # fmt: skip
 _SHARES = (
     "last_rate_share", "mosaic", "scale", "translate", "fliplr", "hue", "saturation",
     "brightness", "blur", "compress", "dim", "paste",
