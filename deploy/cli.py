@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from deploy import commands_bench, commands_db, commands_learn, commands_models, commands_people
+from deploy import (
+    commands_bench,
+    commands_db,
+    commands_learn,
+    commands_models,
+    commands_people,
+    commands_privacy,
+)
 from deploy.doors import expected_failures
 from deploy.queue_table import QueueFormat, print_queue
 from models.loading import Runtime
@@ -21,6 +28,7 @@ app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
+app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]

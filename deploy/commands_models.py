@@ -111,6 +111,8 @@ def _print(measured: list[Measured], apart: tuple[Difference, ...]) -> None:
                 f"  clean photographs of {name}: {clean.a_hundred:.1f} false alarms in a hundred "
                 f"({clean.photographs} photographs)"
             )
+        for kind, hid in one.redaction.items():
+            print(f"  redaction hides {hid.hidden} of {hid.labels} labels of {kind}")
         error = one.reliability["all"]
         print(f"  expected calibration error {error.error:.3f} ({error.boxes} boxes)")
     if apart:

@@ -1,5 +1,6 @@
 """Everything that is measured of one detector on labelled photographs, as one document."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,9 +11,14 @@ from models.evaluating.calibration import Reliability, reliability_of
 from models.evaluating.figures import KindFigures, figures_of
 from models.evaluating.matching import Found, Label, judge_labels
 from models.evaluating.truth import ImageTruth
-from pipeline.domain.looks import DefectKind
+from pipeline.domain.looks import Bystander, BystanderKind, DefectKind
+from pipeline.stages.redact import RedactSettings, paint_over
 
 DEFECTS = tuple(kind.value for kind in DefectKind)
+BYSTANDERS = tuple(kind.value for kind in BystanderKind)
+_SMALLEST_BYSTANDER_PX = 8.0
+_HIDDEN_SHARE = 0.9
+_WHITE = 255
 # Side of the square of a label's area, in pixels of the photograph.
 SIZE_EDGES_PX = (0, 12, 16, 24, 32, 48, 64, 96, 1e9)
 # Lower edge of a label as a share of the picture's height: near things lie low.
@@ -70,6 +76,19 @@ class CleanFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedactionFigures:
+    """People or vehicles, and how many of them would be painted over.
+
+    Attributes:
+        labels: How many there are, at least eight pixels wide and high: less shows nobody.
+        hidden: How many lie to nine tenths under what is painted over.
+    """
+
+    labels: int
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What was measured of one detector."""
 
@@ -80,6 +99,7 @@ class Measured:
     clean: dict[str, CleanFigures]
     by_size: dict[str, tuple[RecallBin, ...]]
     by_row: dict[str, tuple[RecallBin, ...]]
+    redaction: dict[str, RedactionFigures]
 
     @property
     def clean_alarms_a_hundred(self) -> float:
@@ -111,6 +131,7 @@ def measure(
         clean=clean_figures(judgement, truths),
         by_size={k: recall_bins(judgement, truths, k, _side, SIZE_EDGES_PX) for k in DEFECTS},
         by_row={k: recall_bins(judgement, truths, k, _row(truths), ROW_EDGES) for k in DEFECTS},
+        redaction=redaction_figures(judgement, truths),
     )
 
 
@@ -167,6 +188,43 @@ def recall_bins(
         for i in range(len(edges) - 1)
         if (at == i).any()
     )
+
+
+def redaction_figures(
+    judgement: Judgement, truths: Sequence[ImageTruth]
+) -> dict[str, RedactionFigures]:
+    """Return how many people and vehicles the redaction would hide, whatever it takes them for."""
+    painted: dict[str, list[Bystander]] = {}
+    for one in judgement.reported:
+        if one.kind in BYSTANDERS:
+            bystander = Bystander(
+                kind=BystanderKind(one.kind), box=one.box, confidence=one.confidence
+            )
+            painted.setdefault(one.image, []).append(bystander)
+    labels, hidden = Counter[str](), Counter[str]()
+    for truth in truths:
+        shown = [
+            label
+            for label in truth.labels
+            if label.kind in BYSTANDERS
+            and min(label.box.width_px, label.box.height_px) >= _SMALLEST_BYSTANDER_PX
+        ]
+        if not shown:
+            continue
+        wide, high = truth.size_px
+        white = np.full((high, wide, 3), 255, np.uint8)
+        clean = paint_over(white, painted.get(truth.image, []), RedactSettings())[..., 0] < _WHITE
+        for label in shown:
+            labels[label.kind] += 1
+            box = label.box
+            rows = slice(max(int(box.top_px), 0), int(np.ceil(box.bottom_px)))
+            part = clean[rows, max(int(box.left_px), 0) : int(np.ceil(box.right_px))]
+            hidden[label.kind] += bool(part.mean() >= _HIDDEN_SHARE)
+    return {
+        kind: RedactionFigures(labels=labels[kind], hidden=hidden[kind])
+        for kind in BYSTANDERS
+        if labels[kind]
+    }
 
 
 def _side(label: Label) -> float:

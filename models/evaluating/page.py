@@ -97,6 +97,7 @@ def _page(
             _differences(apart),
         ]
     parts += ["<h2>False alarms on photographs without damage</h2>", _clean(measured)]
+    parts += ["<h2>People and vehicles that the redaction hides</h2>", _redaction(measured)]
     titles = ("Precision and recall", "Is confidence true?", "Recall by size", "Recall by place")
     for title, picture in zip(titles, pictures, strict=True):
         parts += [f"<h2>{title}</h2>", _img(picture, title)]
@@ -189,6 +190,15 @@ def _clean(measured: Sequence[Measured]) -> str:
     ]
     head = ("model", "source", "photographs", "false alarms in 100", "with one", "of kind")
     return _table(head, rows)
+
+
+def _redaction(measured: Sequence[Measured]) -> str:
+    rows = [
+        (one.name, kind, str(r.labels), str(r.hidden), f"{r.hidden / r.labels:.3f}")
+        for one in measured
+        for kind, r in one.redaction.items()
+    ]
+    return _table(("model", "kind", "labelled (by machine)", "hidden", "share"), rows)
 
 
 def _calibration(measured: Sequence[Measured]) -> str:

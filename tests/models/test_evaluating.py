@@ -11,7 +11,7 @@ from models.evaluating import Found, ImageTruth, Label, judge, read_labels
 from models.evaluating.calibration import calibrated, fit, reliability, reliability_of
 from models.evaluating.figures import differences, figures_of, road_weights
 from models.evaluating.matching import average_precision
-from models.evaluating.measure import Judgement, clean_figures, measure
+from models.evaluating.measure import Judgement, clean_figures, measure, redaction_figures
 from models.exporting import FormFigures, choose
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
@@ -214,6 +214,30 @@ def test_recall_falls_into_bins_of_size_and_place() -> None:
         (64, 1, 1),
     ]
     assert [(b.at_least, b.found) for b in measured.by_row["pothole"]] == [(0, 0), (0.6, 1)]
+
+
+def test_a_person_is_hidden_only_if_nearly_all_of_them_is_painted_over() -> None:
+    person = PixelBox(left_px=100, top_px=100, right_px=140, bottom_px=200)
+    head_left_out = PixelBox(left_px=100, top_px=150, right_px=140, bottom_px=200)
+    truths = [
+        a_truth(name, Label(image=name, kind="person", box=person)) for name in ("a", "b", "c")
+    ]
+    found = [
+        # As a vehicle, and a little small: what is painted over reaches beyond the box.
+        Found(
+            image="a",
+            kind="vehicle",
+            box=PixelBox(left_px=104, top_px=104, right_px=136, bottom_px=196),
+            confidence=0.2,
+        ),
+        Found(image="b", kind="person", box=head_left_out, confidence=0.9),
+        Found(image="c", kind="person", box=person, confidence=0.05),
+    ]
+    thresholds = dict.fromkeys(("person", "vehicle"), 0.1)
+
+    figures = redaction_figures(Judgement(name="m", found=found, thresholds=thresholds), truths)
+
+    assert (figures["person"].labels, figures["person"].hidden) == (3, 1)
 
 
 def test_labels_that_are_none_are_refused_with_their_line(tmp_path: Path) -> None:

@@ -130,7 +130,14 @@ def measured(*labels: tuple[str, str, int]) -> Measured:
         for source, kind, count in labels
     )  # fmt: skip
     return Measured(
-        name="m", thresholds={}, figures=figures, reliability={}, clean={}, by_size={}, by_row={}
+        name="m",
+        thresholds={},
+        figures=figures,
+        reliability={},
+        clean={},
+        by_size={},
+        by_row={},
+        redaction={},
     )
 
 
