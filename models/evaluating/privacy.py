@@ -25,14 +25,16 @@ PLATE_SCORE = 0.5
 # Small faces and plates are found in enlarged pictures.
 SCALES = (1.0, 2.0)
 _SAME = 0.4
-# A plate or a face does not fill a picture of a road.
-_LARGEST_SHARE = 0.5
+# A plate or a face does not fill a picture of a road, unless that is a small part of one.
+_LARGEST_SHARE, _LARGEST_PX = 0.25, 80.0
 # The layout of LPD-YuNet: anchors of these sides at these strides, offsets scaled by these.
 _ANCHOR_SIDES = ((10, 16, 24), (32, 48), (64, 96), (128, 192, 256))
 _STRIDES = (8, 16, 32, 64)
 _VARIANCE = 0.1
 # Of its fourteen offsets, where the four corners of a plate stand.
 _CORNERS = (4, 6, 10, 12)
+# Plates are wider than high, seen from the side a little less so; these bounds are generous.
+_PLATE_ASPECT = (0.8, 8.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,11 @@ class PlateFinder:
             [at[:, :2] + offsets[:, i : i + 2] * _VARIANCE * at[:, 2:] for i in _CORNERS], axis=1
         )
         corners = np.concatenate((points.min(axis=1), points.max(axis=1)), axis=1)
-        return _boxes(corners.astype(np.float32), scores[keep])
+        return [
+            (box, score)
+            for box, score in _boxes(corners.astype(np.float32), scores[keep])
+            if _PLATE_ASPECT[0] <= box.width_px / box.height_px <= _PLATE_ASPECT[1]
+        ]
 
 
 def suspicions(
@@ -185,7 +191,7 @@ def _at_scales(finder: Finder, picture: Pixels) -> list[tuple[PixelBox, float]]:
             for box, score in finder.find(scaled)
         ]
     kept: list[tuple[PixelBox, float]] = []
-    most = _LARGEST_SHARE * max(picture.shape[:2])
+    most = max(_LARGEST_SHARE * max(picture.shape[:2]), _LARGEST_PX)
     for box, score in sorted(found, key=lambda pair: -pair[1]):
         if max(box.width_px, box.height_px) <= most and all(
             box.iou(other) <= _SAME for other, _ in kept
