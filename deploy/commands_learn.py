@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.doors import expected_failures, progress, say
+from deploy.lessons import write_lessons
 from pipeline import wiring
 from pipeline.adapters.postgres.learning import load_judged, load_unreviewed
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import organisation_id
-from pipeline.domain.learning import JudgedSighting, Lesson, PrecisionBy
-from pipeline.domain.looks import DefectKind
+from pipeline.domain.learning import JudgedSighting, PrecisionBy
 from pipeline.stages.learn import drifts, lessons_of, most_useful, precision_by
 
 app = typer.Typer(no_args_is_help=True)
@@ -35,8 +35,6 @@ def lessons(
     what it missed; and of each place only the first, farthest view is kept whole.
     """
     with expected_failures():
-        if out.exists() and any(out.iterdir()):
-            raise InputError(f"{out} is not empty; choose another folder")
         settings = wiring.Settings.from_env()
         made = lessons_of(_judged(authority))
         if not made:
@@ -45,14 +43,8 @@ def lessons(
                 "view of its place is kept"
             )
         blobs = wiring.blobs(settings)
-        for folder in ("images", "labels", "known"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
         with progress("Writing lessons", len(made)) as bar:
-            for lesson in made:
-                name = Path(lesson.view.key).stem
-                (out / "images" / f"{name}.jpg").write_bytes(blobs.get(lesson.view.key))
-                _write_boxes(lesson, out, name)
-                bar.advance(bar.task_ids[0], 1)
+            write_lessons(made, out, blobs.get, on_lesson=lambda: bar.advance(bar.task_ids[0], 1))
         boxes = [box for lesson in made for box in lesson.boxes]
         right = sum(box.kind is not None for box in boxes)
         say(
@@ -112,31 +104,3 @@ def _judged(authority: str) -> tuple[JudgedSighting, ...]:
     key = organisation_id(authority)
     with wiring.database(wiring.Settings.from_env()).acting_for(key) as connection:
         return load_judged(connection, key)
-
-
-def _write_boxes(lesson: Lesson, out: Path, name: str) -> None:
-    number = {kind: i for i, kind in enumerate(_NUMBERS)}
-    labels, known = [], []
-    for one in lesson.boxes:
-        box, view = one.box, lesson.view
-        shares = (
-            (box.left_px + box.right_px) / 2 / view.width_px,
-            (box.top_px + box.bottom_px) / 2 / view.height_px,
-            box.width_px / view.width_px,
-            box.height_px / view.height_px,
-        )
-        words = " ".join(f"{share:.6f}" for share in shares)
-        known.append(words)
-        if one.kind is not None:
-            labels.append(f"{number[one.kind]} {words}")
-    (out / "labels" / f"{name}.txt").write_text("".join(f"{x}\n" for x in labels), "utf-8")
-    (out / "known" / f"{name}.txt").write_text("".join(f"{x}\n" for x in known), "utf-8")
-
-
-# In the order of the datasets' classes.
-_NUMBERS = (
-    DefectKind.LONGITUDINAL_CRACK,
-    DefectKind.TRANSVERSE_CRACK,
-    DefectKind.ALLIGATOR_CRACK,
-    DefectKind.POTHOLE,
-)

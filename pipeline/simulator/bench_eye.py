@@ -141,9 +141,9 @@ def _look_along(
 ) -> None:
     rig = simulated_rig(mount_height_m=case.mount_height_m, pitch_deg=case.pitch_deg)
     driven = Pass(street, PassRules(), seed=street.seed)
-    times = _times(driven, every_m)
+    times = times_along(driven, every_m)
     places: list[tuple[float, float]] = []
-    for ref, look in detector.look(_frames(surface, driven, rig, case, times)):
+    for ref, look in detector.look(frames_along(surface, driven, rig, case, times)):
         if not isinstance(look, Looked):
             raise InputError(f"the detector failed: {look.detail}")
         moment = driven.at(ref.pts / (FPS * TICKS_A_FRAME))
@@ -155,17 +155,18 @@ def _look_along(
         figures.sound_m += every_m * len(times)
 
 
-def _times(driven: Pass, every_m: float) -> list[float]:
-    """Return when the vehicle has gone so far again, as whole frames."""
+def times_along(driven: Pass, every_m: float) -> list[float]:
+    """Return when, seconds after the start, the vehicle has gone so far again; whole frames."""
     seconds = np.arange(0.2, driven.duration_s, 1 / FPS)
     along = np.array([driven.at(float(t)).street_m for t in seconds])
     marks = np.arange(along[0], along[-1] - 30, every_m)
     return [float(seconds[i]) for i in np.searchsorted(along, marks)]
 
 
-def _frames(
+def frames_along(
     surface: Surface, driven: Pass, rig: CameraRig, case: EyeCase, times: Sequence[float]
 ) -> Iterator[Frame]:
+    """Render the frames of a pass at these times, with the smear of the case's shutter."""
     clip = clip_of(driven, rig)
     lowest_m = float(see_ground(Lens.of(rig)).footprint_m[-1])
     finish = replace(Finish(), motion_px=round(case.smear_m / lowest_m))
@@ -221,14 +222,14 @@ def _count_alarms(
     figures: EyeFigures,
 ) -> None:
     for one in found:
-        s_m, d_m = _road_place(street, moment, lens_at(rig, moment), one.box)
+        s_m, d_m = road_place(street, moment, lens_at(rig, moment), one.box)
         if any(np.hypot(s_m - s, d_m - d) < _SAME_PLACE_M for s, d in places):
             continue
         places.append((s_m, d_m))
-        figures.alarms[_what_lies_at(street, s_m, d_m)] += 1
+        figures.alarms[what_lies_at(street, s_m, d_m)] += 1
 
 
-def _road_place(street: Street, moment: Moment, lens: Lens, box: PixelBox) -> tuple[float, float]:
+def road_place(street: Street, moment: Moment, lens: Lens, box: PixelBox) -> tuple[float, float]:
     """Return chainage and offset of the ground under a box's middle; far off above the horizon."""
     x = np.array([(box.left_px + box.right_px) / 2])
     y = np.array([(box.top_px + box.bottom_px) / 2])
@@ -242,7 +243,8 @@ def _road_place(street: Street, moment: Moment, lens: Lens, box: PixelBox) -> tu
     return float(s_m[0]), float(d_m[0])
 
 
-def _what_lies_at(street: Street, s_m: float, d_m: float) -> str:
+def what_lies_at(street: Street, s_m: float, d_m: float) -> str:
+    """Return what a person would see at a place on a street: a cover, a patch, a shadow, road."""
     lying: tuple[tuple[str, tuple[Feature, ...]], ...] = (
         ("manhole", street.manholes),
         ("patch", street.patches),

@@ -1,0 +1,63 @@
+"""Writes lessons as a source that `roadwear models dataset` takes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.domain.errors import InputError
+from pipeline.domain.learning import Lesson
+from pipeline.domain.looks import DefectKind
+
+# In the order of the datasets' classes.
+_CLASSES = (
+    DefectKind.LONGITUDINAL_CRACK,
+    DefectKind.TRANSVERSE_CRACK,
+    DefectKind.ALLIGATOR_CRACK,
+    DefectKind.POTHOLE,
+)
+
+
+def write_lessons(
+    lessons: Sequence[Lesson],
+    out: Path,
+    picture_of: Callable[[str], bytes],
+    *,
+    on_lesson: Callable[[], None] = lambda: None,
+) -> None:
+    """Write `images/`, YOLO `labels/`, and `known/`: boxes outside which nothing is known.
+
+    Args:
+        lessons: What is taught.
+        out: An empty folder, or one to be made.
+        picture_of: Gives the JPEG of a view's key.
+        on_lesson: Called for each.
+
+    Raises:
+        InputError: The folder is not empty.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty; choose another folder")
+    for folder in ("images", "labels", "known"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    for lesson in lessons:
+        name = Path(lesson.view.key).stem
+        (out / "images" / f"{name}.jpg").write_bytes(picture_of(lesson.view.key))
+        _write_boxes(lesson, out, name)
+        on_lesson()
+
+
+def _write_boxes(lesson: Lesson, out: Path, name: str) -> None:
+    labels, known = [], []
+    for one in lesson.boxes:
+        box, view = one.box, lesson.view
+        shares = (
+            (box.left_px + box.right_px) / 2 / view.width_px,
+            (box.top_px + box.bottom_px) / 2 / view.height_px,
+            box.width_px / view.width_px,
+            box.height_px / view.height_px,
+        )
+        words = " ".join(f"{share:.6f}" for share in shares)
+        known.append(words)
+        if one.kind is not None:
+            labels.append(f"{_CLASSES.index(one.kind)} {words}")
+    (out / "labels" / f"{name}.txt").write_text("".join(f"{x}\n" for x in labels), "utf-8")
+    (out / "known" / f"{name}.txt").write_text("".join(f"{x}\n" for x in known), "utf-8")
