@@ -48,5 +48,5 @@ $(VENV)/.runtime: pyproject.toml constraints.txt deploy/setup/system_packages.sh
 $(VENV)/.tests: pyproject.toml constraints.txt deploy/setup/system_packages.sh | $(VENV)/bin/python
 	@deploy/setup/system_packages.sh tests
 	@echo "Installing what the tests need (torch among it: several GB, once) …"
-	@$(PIP) --editable '.[train,dev]'
+	@$(PIP) --editable '.[export,dev]'
 	@touch $@ $(VENV)/.runtime

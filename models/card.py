@@ -81,8 +81,13 @@ class ModelCard:
 
     @property
     def openvino_model(self) -> Path:
-        """The description of the OpenVINO model; its weights lie beside it."""
-        return self._file(".xml")
+        """What OpenVINO loads: its own description, whose weights lie beside it, or ONNX."""
+        return self._file(".xml", ".onnx")
+
+    @property
+    def openvino_weights(self) -> Path:
+        """The file with the weights that OpenVINO executes."""
+        return self._file(".bin", ".onnx")
 
     def verify(self, *suffixes: str) -> None:
         """Check the files with these suffixes, or all, against the card.
@@ -107,13 +112,13 @@ class ModelCard:
         """Return the card's hash of a file."""
         return self.files[path.relative_to(self.folder).as_posix()]
 
-    def _file(self, suffix: str) -> Path:
-        for relative in self.files:
-            if relative.endswith(suffix):
-                return self.folder / relative
+    def _file(self, *suffixes: str) -> Path:
+        for suffix in suffixes:
+            for relative in self.files:
+                if relative.endswith(suffix):
+                    return self.folder / relative
         raise InputError(
-            f"model {self.name} has no {suffix} file; `roadwear models export {self.name}` makes "
-            "the OpenVINO one"
+            f"model {self.name} has no {' or '.join(suffixes)} file; its card is not complete"
         )
 
 

@@ -47,7 +47,7 @@ class OpenVinoDetector:
         Raises:
             InputError: The files are missing or not the card's, or there is no such device.
         """
-        card.verify(".xml", ".bin")
+        card.verify(".xml", ".bin", ".onnx")
         self._card = card
         self._floor = floor
         self._core = openvino.Core()
@@ -61,7 +61,7 @@ class OpenVinoDetector:
         version = openvino.get_version().split("-")[0]
         self._identity = identity_of(
             card,
-            weights_sha256=card.sha256_of(card.openvino_model.with_suffix(".bin")),
+            weights_sha256=card.sha256_of(card.openvino_weights),
             runtime=f"openvino {version} {device.lower()}",
             precision=card.precision,
         )

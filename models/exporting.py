@@ -35,7 +35,7 @@ from pipeline.domain.ports import Detector
 FORMS = "forms.json"
 # A form that loses more than this on any kind of defect is not taken, however quick.
 LEAST_LOSS = 0.015
-_FLOAT_BLOCKS = (0, 1, 3, 5)
+FLOAT_BLOCKS = (0, 1, 3, 5)
 _SPEED_SHAPE_PX = (720, 1280)
 _SPEED_LOOKS = 30
 _SPEED_ROUNDS = 5
@@ -76,13 +76,20 @@ class FormFigures:
     ms_a_look: float
 
 
-def make_forms(card: ModelCard, dataset: BuiltDataset, onnx: Path | None) -> list[Form]:
+def make_forms(
+    card: ModelCard,
+    dataset: BuiltDataset,
+    onnx: Path | None,
+    *,
+    float_blocks: Sequence[int] = FLOAT_BLOCKS,
+) -> list[Form]:
     """Write the OpenVINO forms beside the float one, and return all forms there are.
 
     Args:
         card: Of the candidate: its torch weights and its model in f32.
         dataset: Its train pictures calibrate the 8-bit forms.
         onnx: The ONNX file, if there is one.
+        float_blocks: An 8-bit form is made for each: so many of the first blocks stay in float.
     """
     base = card.openvino_model
     forms = [
@@ -94,7 +101,7 @@ def make_forms(card: ModelCard, dataset: BuiltDataset, onnx: Path | None) -> lis
     openvino.save_model(openvino.Core().read_model(base), half, compress_to_fp16=True)
     forms.append(Form(name="f16", path=half, precision="f32"))
     pictures = [dataset.folder / item.image for item in dataset.of(Split.TRAIN)]
-    for blocks in _FLOAT_BLOCKS:
+    for blocks in float_blocks:
         name = f"int8-{blocks}" if blocks else "int8"
         path = base.with_name(f"{card.name}-{name}.xml")
         model = quantise(base, pictures, card, float_blocks=blocks)

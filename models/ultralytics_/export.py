@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -28,7 +29,16 @@ def write_plain_weights(checkpoint: Path, target: Path) -> None:
         content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
         trained = content.get("ema") or content["model"]
         state = {key: value for key, value in vars(trained).items() if key not in _OURS}
-    except (OSError, RuntimeError, KeyError, AttributeError, ValueError) as error:
+    except (
+        OSError,
+        EOFError,
+        UnpicklingError,
+        RuntimeError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(f"{checkpoint}: this is no checkpoint of a training") from error
     plain = DetectionModel.__new__(DetectionModel)
     vars(plain).update(state)
