@@ -178,17 +178,11 @@ def _judgement(what: str, paths: list[Path], runtime: Runtime) -> Judgement:
             raise InputError(
                 f"{what}: {len(missing)} of the images were not looked at, such as {missing[0]}"
             )
-        return _judged(card, [f for f in found if f.image in known])
+        return Judgement.of(card, [f for f in found if f.image in known])
     detector = load_detector(what, runtime=runtime, floor=FLOOR)
     with progress(f"{card.name} looks", len(paths)) as bar:
         found = look_at_images(detector, paths, on_image=lambda: bar.advance(bar.task_ids[0], 1))
-    return _judged(card, found)
-
-
-def _judged(card: ModelCard, found: list[Found]) -> Judgement:
-    thresholds = {kind.value: value for kind, value in card.thresholds.items()}
-    bystanders = {kind.value: card.bystander_threshold for kind in card.bystander_kinds.values()}
-    return Judgement(name=card.name, found=found, thresholds=thresholds | bystanders)
+    return Judgement.of(card, found)
 
 
 _EDGES = ("left_px", "top_px", "right_px", "bottom_px")

@@ -21,6 +21,7 @@ from models.gate import (
     check_alarms,
     check_calibration,
     check_classes,
+    check_redaction,
     check_runtimes,
     figures_for_card,
     sha256_of_card,
@@ -47,8 +48,10 @@ def gate(
         built = read_manifest(dataset)
         truths = truth_of_dataset(built, Split.VAL)
         paths = [dataset / item.image for item in built.of(Split.VAL)]
-        ours, theirs = (_judgement(one, what, paths) for one, what in
-                        ((card, str(candidate)), (other, against)))  # fmt: skip
+        ours, theirs = (
+            Judgement.of(one, _looked(what, one, paths, Runtime.OPENVINO))
+            for one, what in ((card, str(candidate)), (other, against))
+        )
         measured = measure(ours, truths, card.classes, rounds=1)
         before = measure(theirs, truths, card.classes, rounds=1)
         torch = _looked(str(candidate), card, paths, Runtime.ULTRALYTICS)
@@ -70,6 +73,7 @@ def gate(
                 check_alarms("sound streets", ours_km, theirs_km, "a km of simulated sound street"),
                 check_runtimes(ap50_by_kind(ours.found, truths), ap50_by_kind(torch, truths)),
                 check_calibration(measured),
+                check_redaction(measured, before),
             ),
             figures=figures_for_card(measured),
         )
@@ -97,12 +101,6 @@ def rollback(by: By, why: Why) -> None:
     with expected_failures():
         name = roll_back(by=by, why=why, at=datetime.now(UTC))
         say(f"{name} is the default from now on; commit models/released.toml to keep it so.")
-
-
-def _judgement(card: ModelCard, what: str, paths: list[Path]) -> Judgement:
-    thresholds = {kind.value: value for kind, value in card.thresholds.items()}
-    found = _looked(what, card, paths, Runtime.OPENVINO)
-    return Judgement(name=card.name, found=found, thresholds=thresholds)
 
 
 def _looked(what: str, card: ModelCard, paths: list[Path], runtime: Runtime) -> list[Found]:

@@ -12,12 +12,12 @@ import typer
 
 from deploy.doors import REFUSED, USAGE, expected_failures, progress, say
 from models import Runtime, load_card, load_detector
+from models.evaluating.looking import FLOOR
 from pipeline.adapters.video_pyav import sha256_of_file
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, FrameRef
 from pipeline.domain.looks import Bystander, Detection, Looked, NotLooked, PixelBox
 
-FLOOR = 0.01
 _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -17,6 +17,7 @@ MOST_CALIBRATION_ERROR = 0.05
 # Two runtimes, or two forms, of one network differ by rounding; more than this is a fault.
 MOST_RUNTIME_DIFFERENCE = 0.015
 _FEWEST_LABELS = 20
+_LEAST_HIDDEN_LESS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,20 @@ def check_runtimes(one: dict[str, float], other: dict[str, float]) -> Check:
         passed=apart <= MOST_RUNTIME_DIFFERENCE,
         words=f"OpenVINO and torch differ by {apart:.3f} AP50 at most ({most})",
     )
+
+
+def check_redaction(measured: Measured, other: Measured) -> Check:
+    """People and vehicles are hidden no less: by 0.02 of the labels at most, of 20 or more."""
+    shares = {
+        kind: (one.hidden / one.labels, other.redaction[kind].hidden / one.labels)
+        for kind, one in measured.redaction.items()
+        if one.labels >= _FEWEST_LABELS
+    }
+    less = [kind for kind, (ours, theirs) in shares.items() if ours < theirs - _LEAST_HIDDEN_LESS]
+    words = ", ".join(
+        f"{k} {ours:.3f}, before {theirs:.3f}" for k, (ours, theirs) in shares.items()
+    )
+    return Check(name="redaction hides no less", passed=not less, words=words or "nobody to hide")
 
 
 def check_calibration(measured: Measured) -> Check:

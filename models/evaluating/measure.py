@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.card import ModelCard
 from models.evaluating.calibration import Reliability, reliability_of
 from models.evaluating.figures import KindFigures, figures_of
 from models.evaluating.matching import Found, Label, judge_labels
@@ -38,6 +39,13 @@ class Judgement:
     name: str
     found: Sequence[Found]
     thresholds: Mapping[str, float]
+
+    @classmethod
+    def of(cls, card: ModelCard, found: Sequence[Found]) -> "Judgement":
+        """Judge a model's boxes by its card's thresholds."""
+        defects = {kind.value: value for kind, value in card.thresholds.items()}
+        hidden = {kind.value: card.bystander_threshold for kind in card.bystander_kinds.values()}
+        return cls(name=card.name, found=found, thresholds=defects | hidden)
 
     @property
     def reported(self) -> list[Found]:

@@ -1,6 +1,7 @@
 """No candidate becomes the default unless it passed the gate as it is, and a person signed."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from models import load_card
 from models.card import MODELS_DIR, ModelCard, released_name
 from models.evaluating.figures import Difference, KindFigures
-from models.evaluating.measure import Measured
+from models.evaluating.measure import Measured, RedactionFigures
 from models.exporting import write_card
 from models.gate import (
     Check,
     Verdict,
     check_alarms,
     check_classes,
+    check_redaction,
     check_runtimes,
     sha256_of_card,
     write_verdict,
@@ -159,6 +161,16 @@ def test_a_kind_that_is_worse_beyond_doubt_fails(
     apart = Difference(source="all", kind=kind, value=-0.1, interval=interval)
 
     assert check_classes([apart], measured(("all", kind, labels))).passed is passed
+
+
+def test_a_network_that_hides_fewer_people_fails() -> None:
+    def hiding(people: int) -> Measured:
+        figures = RedactionFigures(labels=50, hidden=people)
+        return replace(measured(), redaction={"person": figures})
+
+    assert check_redaction(hiding(45), hiding(46)).passed
+    assert not check_redaction(hiding(44), hiding(46)).passed
+    assert check_redaction(measured(), measured()).words == "nobody to hide"
 
 
 def test_more_false_alarms_or_runtimes_that_disagree_fail() -> None:
