@@ -17,6 +17,7 @@ class TrainingPlan:
         seed: Of everything random.
         architecture: The vendor's name of the network, such as yolo11n.
         start: Weights to start from: a file, or the name of a model that has a card; "" for none.
+        grow: Whether `start` is a narrower network of the same family, which is widened.
         input_px: The square that training pictures are brought to.
         epochs: Passes over the training images.
         batch: Images in one step.
@@ -48,6 +49,7 @@ class TrainingPlan:
     seed: int = 0
     architecture: str = "yolo11n"
     start: str = ""
+    grow: bool = False
     input_px: int = 640
     epochs: int = 20
     batch: int = 16

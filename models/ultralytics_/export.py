@@ -24,11 +24,27 @@ def write_plain_weights(checkpoint: Path, target: Path) -> None:
     Raises:
         InputError: It is no checkpoint of a detection network.
     """
+    trained = network_of(checkpoint)
+    state = {key: value for key, value in vars(trained).items() if key not in _OURS}
+    plain = DetectionModel.__new__(DetectionModel)
+    vars(plain).update(state)
+    plain.args = _plain_args(trained.args)  # type: ignore[assignment]
+    plain.task = "detect"  # type: ignore[assignment]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": plain.half(), "train_args": plain.args}, target)
+
+
+def network_of(checkpoint: Path) -> Any:  # noqa: ANN401 - the vendor's
+    """Return the network of a checkpoint: the average over its last steps, if there is one.
+
+    Raises:
+        InputError: It is no checkpoint of a detection network.
+    """
     try:
-        # Our own training wrote it; weights from elsewhere have a card and come through that.
+        # Only what our own training wrote, or a card describes, comes here: loading runs code.
         content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
-        trained = content.get("ema") or content["model"]
-        state = {key: value for key, value in vars(trained).items() if key not in _OURS}
+        network = content.get("ema") or content["model"]
+        vars(network)["yaml"]
     except (
         OSError,
         EOFError,
@@ -40,12 +56,7 @@ def write_plain_weights(checkpoint: Path, target: Path) -> None:
         ValueError,
     ) as error:
         raise InputError(f"{checkpoint}: this is no checkpoint of a training") from error
-    plain = DetectionModel.__new__(DetectionModel)
-    vars(plain).update(state)
-    plain.args = _plain_args(trained.args)  # type: ignore[assignment]
-    plain.task = "detect"  # type: ignore[assignment]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": plain.half(), "train_args": plain.args}, target)
+    return network
 
 
 def export_float(weights: Path, longest_side_px: int, folder: Path) -> tuple[Path, Path | None]:

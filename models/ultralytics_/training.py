@@ -23,8 +23,10 @@ from models.card import load_card, model_names
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
 from models.plan import TrainingPlan
+from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.pictures import Box, RoadDataset, source_of
+from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
 
 RESOLVED = "plan.json"
@@ -102,7 +104,11 @@ def train(
         overrides |= {"resume": str(last), "model": str(last)}
     else:
         overrides |= {"model": f"{plan.architecture}.yaml"}
-        overrides |= {"pretrained": str(_start_of(plan))} if plan.start else {"pretrained": False}
+        overrides |= (
+            {"pretrained": str(_start_of(plan, dataset, folder))}
+            if plan.start
+            else {"pretrained": False}
+        )
     trainer = RoadTrainer(overrides, plan=plan, regions=regions_of(dataset))
     # The vendor leaves one core free for itself; a CPU has none to spare.
     trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
@@ -197,7 +203,9 @@ class RoadModel(DetectionModel):
     def init_criterion(self) -> Any:  # noqa: ANN401 - the vendor's
         """Return the loss that knows what is labelled."""
         known = partial(KnownOnlyLoss, regions=self.regions)
-        return E2ELoss(self, known) if getattr(self, "end2end", False) else known(self)
+        layers: Any = self.model
+        two_heads = getattr(layers[-1], "one2one_cv2", None) is not None
+        return E2ELoss(self, known) if two_heads else known(self)
 
     def loss(self, batch: dict[str, Any], preds: Any = None) -> Any:  # noqa: ANN401
         """Compute the loss in float32 from a forward pass in bfloat16."""
@@ -330,7 +338,22 @@ def _epochs_done(folder: Path) -> int:
     return len((folder / "results.csv").read_text("utf-8").splitlines()) - 1
 
 
-def _start_of(plan: TrainingPlan) -> Path:
+def _start_of(plan: TrainingPlan, dataset: BuiltDataset, folder: Path) -> Path:
+    """Return the weights to start from; a narrower network is widened first."""
+    path = _named_start(plan)
+    if not plan.grow:
+        return path
+    narrow = network_of(path)
+    torch.manual_seed(plan.seed)
+    wide = DetectionModel(f"{plan.architecture}.yaml", ch=3, nc=len(dataset.classes), verbose=False)
+    widen(narrow.float().state_dict(), wide)
+    grown = folder / "weights" / "grown.pt"
+    grown.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": wide}, grown)
+    return grown
+
+
+def _named_start(plan: TrainingPlan) -> Path:
     if plan.start in model_names():
         card = load_card(plan.start)
         card.verify(".pt")

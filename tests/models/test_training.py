@@ -8,17 +8,22 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from ultralytics.cfg import get_cfg
 from ultralytics.utils import IterableSimpleNamespace
 
+from models import load_card
 from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
 from models.plan import TrainingPlan, read_plan
+from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.training import Machine, RoadModel, regions_of, train
+from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
 
 CLASSES = ("crack", "fissure", "pothole")
@@ -70,6 +75,31 @@ def test_a_class_that_a_source_does_not_label_is_not_learnt_as_background(model:
     assert (known > 0).all()
     assert partial[0] == partial[1] == 0
     assert partial[2] == pytest.approx(float(known[2]))
+
+
+def test_a_network_with_two_heads_learns_by_the_same_rule() -> None:
+    torch.manual_seed(0)
+    made: Any = RoadModel(  # type: ignore[no-untyped-call]
+        "yolo26n.yaml", nc=len(CLASSES), ch=3, verbose=False
+    )
+    made.args = get_cfg()
+    made.regions = (RegionKind(unlabelled=(0, 1), confused=()),)
+    made.train()
+    batch = {
+        "img": torch.rand(1, 3, SIDE, SIDE),
+        "cls": torch.tensor([[2.0], [3.0]]),
+        "bboxes": torch.tensor([[0.5, 0.5, 0.4, 0.4], [0.5, 0.5, 1.0, 1.0]]),
+        "batch_idx": torch.zeros(2),
+    }
+
+    loss, _ = made(batch)
+    loss.sum().backward()
+
+    for head in ("cv3", "one2one_cv3"):
+        last = [branch[-1].bias.grad for branch in getattr(made.model[-1], head)]
+        pull = torch.stack(last).abs().sum(dim=0)
+        assert pull[0] == pull[1] == 0
+        assert pull[2] > 0
 
 
 def test_a_region_holds_only_where_it_lies(model: RoadModel) -> None:
@@ -222,3 +252,24 @@ def test_a_start_that_is_nowhere_names_what_there_is(tiny: BuiltDataset, tmp_pat
 
     with pytest.raises(InputError, match=r"there are: .*road-v1"):
         train(plan, tiny, tmp_path / "run", machine=Machine(workers=0))
+
+
+def test_a_wider_network_begins_by_computing_what_the_narrower_one_does() -> None:
+    narrow = network_of(load_card("road-v1").torch_weights).float().eval()
+    wide: Any = RoadModel(  # type: ignore[no-untyped-call]
+        "yolo11s.yaml", nc=6, ch=3, verbose=False
+    )
+    wide.eval()
+    widen(narrow.state_dict(), wide, noise=0.0)
+    picture = torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        before, after = narrow(picture)[0], wide(picture)[0]
+
+    assert sum(p.numel() for p in wide.parameters()) > 3 * sum(
+        p.numel() for p in narrow.parameters()
+    )
+    assert torch.allclose(before[:, 4:], after[:, 4:], atol=1e-5)
+    assert torch.allclose(before[:, :4], after[:, :4], atol=1e-2)
+    with pytest.raises(InputError, match="grown, not shrunk"):
+        widen(wide.state_dict(), narrow)
