@@ -44,7 +44,7 @@ def check(
             finders.append(PlateFinder(plate))
         if not finders:
             raise InputError("give --face FILE or --plate FILE, or both")
-        paths = _paths(pictures)
+        paths = [path for path in _paths(pictures) if out.resolve() not in path.resolve().parents]
         with progress("Looking for faces and plates", len(paths)) as bar:
             found = suspicions(paths, finders, on_image=lambda: bar.advance(bar.task_ids[0], 1))
         page = _write_page(out, "Suspicions", _crops(out, found))

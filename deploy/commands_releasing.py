@@ -17,6 +17,7 @@ from models.evaluating.measure import DEFECTS, Judgement, measure
 from models.evaluating.truth import truth_of_dataset
 from models.exporting import ap50_by_kind
 from models.gate import (
+    FEWEST_STREETS,
     Verdict,
     check_alarms,
     check_calibration,
@@ -30,6 +31,7 @@ from models.gate import (
 from models.loading import Runtime, load_detector
 from models.releasing import release as release_candidate
 from models.releasing import roll_back
+from pipeline.domain.errors import InputError
 from pipeline.simulator.bench_eye import CASES, EyeBench, run_eye_bench
 
 By = Annotated[str, typer.Option(help="Who decides.")]
@@ -40,12 +42,16 @@ def gate(
     candidate: Annotated[Path, typer.Argument(help="The candidate's card.")],
     dataset: Annotated[Path, typer.Option(help="The built set; its val split judges.")],
     against: Annotated[str, typer.Option(help="The model to be no worse than.")] = DEFAULT_MODEL,
-    streets: Annotated[int, typer.Option(help="Simulated streets for false alarms.")] = 5,
+    streets: Annotated[
+        int, typer.Option(help="Simulated streets for false alarms.", min=FEWEST_STREETS)
+    ] = FEWEST_STREETS,
 ) -> None:
     """Check a candidate against the released model; the verdict is kept beside it."""
     with expected_failures():
         card, other = load_card(str(candidate)), load_card(against)
         built = read_manifest(dataset)
+        if card.content.get("data", {}).get("dataset_sha256") != built.sha256:
+            raise InputError(f"{card.name} was made with another dataset than {dataset}")
         truths = truth_of_dataset(built, Split.VAL)
         paths = [dataset / item.image for item in built.of(Split.VAL)]
         ours, theirs = (
@@ -60,6 +66,7 @@ def gate(
         verdict = Verdict(
             card_sha256=sha256_of_card(card),
             against=other.name,
+            streets=streets,
             dataset_sha256=built.sha256,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             checks=(

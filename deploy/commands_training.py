@@ -135,6 +135,10 @@ def export(
     with expected_failures():
         plan = read_run_plan(run)
         built = read_manifest(dataset)
+        if plan["dataset_sha256"] != built.sha256:
+            raise InputError(f"{run} was trained on another dataset than {dataset}")
+        if Path(weights).name != weights:
+            raise InputError("--weights is the name of a file in the run's folder weights/")
         try:
             from models.ultralytics_.export import (  # noqa: PLC0415 - torch
                 export_float,

@@ -23,7 +23,7 @@ def write_lessons(
     *,
     on_lesson: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write `images/`, YOLO `labels/`, and `known/`: boxes outside which nothing is known.
+    """Write `images/`, YOLO `labels/`, and `known/`: boxes in which there is no defect.
 
     Args:
         lessons: What is taught.
@@ -56,8 +56,9 @@ def _write_boxes(lesson: Lesson, out: Path, name: str) -> None:
             box.height_px / view.height_px,
         )
         words = " ".join(f"{share:.6f}" for share in shares)
-        known.append(words)
-        if one.kind is not None:
+        if one.kind is None:
+            known.append(words)
+        else:
             labels.append(f"{_CLASSES.index(one.kind)} {words}")
     (out / "labels" / f"{name}.txt").write_text("".join(f"{x}\n" for x in labels), "utf-8")
     (out / "known" / f"{name}.txt").write_text("".join(f"{x}\n" for x in known), "utf-8")

@@ -4,10 +4,11 @@ Nothing is loaded whose bytes are not the card's. Imports neither torch nor ultr
 """
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from models.confidence import Beta
@@ -26,6 +27,7 @@ class ModelCard:
 
     Attributes:
         name: What it is called.
+        path: The card's own file.
         folder: What the paths of its files are relative to.
         classes: Names in the order of the network's outputs.
         longest_side_px: What the longer side of a picture is scaled to.
@@ -41,6 +43,7 @@ class ModelCard:
     """
 
     name: str
+    path: Path
     folder: Path
     classes: tuple[str, ...]
     longest_side_px: int
@@ -65,7 +68,7 @@ class ModelCard:
         known = {kind.value: kind for kind in BystanderKind}
         return {i: known[name] for i, name in enumerate(self.classes) if name in known}
 
-    @property
+    @cached_property
     def lowest_score(self) -> float:
         """The score below which no box is of use to anybody."""
         least = [
@@ -158,7 +161,8 @@ def load_card(name: str = DEFAULT_MODEL) -> ModelCard:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
         return ModelCard(
-            name=content["name"],
+            name=_named(content["name"], path),
+            path=path.resolve(),
             folder=path.resolve().parent.parent,
             classes=tuple(content["classes"]),
             longest_side_px=content["input"]["longest_side_px"],
@@ -171,11 +175,26 @@ def load_card(name: str = DEFAULT_MODEL) -> ModelCard:
             bystander_threshold=float(content["redaction"]["bystander_threshold"]),
             nms_iou=float(content["input"]["nms_iou"]),
             precision=content.get("openvino", {}).get("precision", "f32"),
-            files={entry["path"]: entry["sha256"] for entry in content["files"]},
+            files={_inside(entry["path"]): entry["sha256"] for entry in content["files"]},
             content=content,
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"the card {path.name} cannot be read: {error}") from error
+
+
+def _named(name: str, path: Path) -> str:
+    """Return a card's name: plain, and that of its file."""
+    if not re.fullmatch(r"[\w.-]+", name) or name != path.stem:
+        raise ValueError(f"a card is called after its model, and this one names {name!r}")
+    return name
+
+
+def _inside(relative: str) -> str:
+    """Return a file's path if it stays in the model's folder."""
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{relative!r} lies outside the model's folder")
+    return relative
 
 
 def verify_card(name: str) -> ModelCard:

@@ -29,6 +29,7 @@ class Beta:
         return calibrated
 
     def score_for(self, confidence: float) -> float:
-        """Return the least score whose calibrated confidence is at least this."""
+        """Return a score below which no calibrated confidence reaches this; 1 if none does."""
         scores = np.linspace(0, 1, 10_001)
-        return float(scores[int(np.searchsorted(self.apply(scores), confidence))])
+        first = int(np.searchsorted(self.apply(scores), confidence))
+        return float(scores[max(first - 1, 0)])

@@ -187,6 +187,9 @@ def fitted(card: ModelCard, found: Sequence[Found], truths: Sequence[ImageTruth]
     """Return a card's `confidence` and `thresholds`, fitted on the tune split.
 
     The threshold of a kind is the calibrated confidence of the best F1, rounded down to 0.01.
+
+    Raises:
+        InputError: The tune split has too little of a kind.
     """
     kinds = [kind.value for kind in card.defect_kinds.values()]
     curves = fit(found, truths, kinds)
@@ -196,9 +199,12 @@ def fitted(card: ModelCard, found: Sequence[Found], truths: Sequence[ImageTruth]
         for f in figures_of(sure, truths, kinds, {}, rounds=0)
         if f.source == ALL
     }
+    missing = [kind for kind in kinds if kind not in best]
+    if missing:
+        raise InputError(f"the tune split has no label of: {', '.join(missing)}")
     return {
         "confidence": {kind: asdict(curve) for kind, curve in curves.items()},
-        "thresholds": {kind: int(best[kind] * 100) / 100 for kind in kinds},
+        "thresholds": {kind: max(int(best[kind] * 100), 1) / 100 for kind in kinds},
     }
 
 

@@ -13,6 +13,8 @@ from models.evaluating.measure import DEFECTS, Measured
 from pipeline.domain.errors import InputError
 
 GATE = "gate.json"
+# Fewer streets than these say little of false alarms.
+FEWEST_STREETS = 5
 MOST_CALIBRATION_ERROR = 0.05
 # Two runtimes, or two forms, of one network differ by rounding; more than this is a fault.
 MOST_RUNTIME_DIFFERENCE = 0.015
@@ -36,6 +38,7 @@ class Verdict:
     Attributes:
         card_sha256: Of the candidate's card as it was checked; it names the hashes of all files.
         against: The model that it was compared with.
+        streets: How many simulated streets were driven.
         dataset_sha256: On what.
         at: When, ISO 8601.
         checks: What was checked.
@@ -44,6 +47,7 @@ class Verdict:
 
     card_sha256: str
     against: str
+    streets: int
     dataset_sha256: str
     at: str
     checks: tuple[Check, ...]
@@ -146,18 +150,13 @@ def read_verdict(card: ModelCard) -> Verdict:
         verdict = Verdict(checks=checks, **content)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{card.name} was not checked; run: roadwear models gate {card_path(card)}"
+            f"{card.name} was not checked; run: roadwear models gate {card.path}"
         ) from error
     if verdict.card_sha256 != sha256_of_card(card):
         raise InputError(f"{card.name} has changed since it was checked; run the gate again")
     return verdict
 
 
-def card_path(card: ModelCard) -> Path:
-    """Return where a candidate's card lies."""
-    return card.folder / "cards" / f"{card.name}.toml"
-
-
 def sha256_of_card(card: ModelCard) -> str:
     """Return the hash of a card's file."""
-    return hashlib.sha256(card_path(card).read_bytes()).hexdigest()
+    return hashlib.sha256(card.path.read_bytes()).hexdigest()

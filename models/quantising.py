@@ -28,7 +28,7 @@ def quantise(
 ) -> openvino.Model:
     """Return an OpenVINO model in 8 bits.
 
-    The last block, whose outputs are pixels and scores, stays in float; so do the first ones on
+    What follows the last convolutions, pixels and scores, stays in float; so do the first ones on
     demand: they see fine cracks, and a step of 8 bits is coarse for them.
 
     Args:
@@ -49,8 +49,8 @@ def quantise(
             'making 8-bit models needs NNCF; run: pip install "roadwear[export]"'
         ) from error
     read = openvino.Core().read_model(model)
-    step = max(len(pictures) // CALIBRATION_PICTURES, 1)
-    chosen = list(pictures)[::step][:CALIBRATION_PICTURES]
+    count = min(len(pictures), CALIBRATION_PICTURES)
+    chosen = [pictures[int(i)] for i in np.linspace(0, len(pictures) - 1, count)]
     quantised: openvino.Model = nncf.quantize(
         read,
         nncf.Dataset(chosen, lambda path: _input(path, card)),

@@ -1,6 +1,5 @@
 """Which model is the default, since when, by whose word, and why; and how that changes."""
 
-import shutil
 import tomllib
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,8 +8,8 @@ from typing import Any
 
 import tomli_w
 
-from models.card import MODELS_DIR, RELEASED, ModelCard, load_card
-from models.gate import Verdict, read_verdict
+from models.card import MODELS_DIR, RELEASED, ModelCard, load_card, released_name
+from models.gate import FEWEST_STREETS, Verdict, read_verdict
 from pipeline.domain.errors import InputError
 
 _HEAD = (
@@ -28,12 +27,14 @@ class Release:
         at: When it was decided.
         by: Who decided.
         why: In their words.
+        kind: "release", or "rollback" to a model that was released before.
     """
 
     model: str
     at: datetime
     by: str
     why: str
+    kind: str = "release"
 
 
 def releases(folder: Path = MODELS_DIR) -> tuple[Release, ...]:
@@ -63,8 +64,8 @@ def release(
         folder: Where the models are.
 
     Raises:
-        InputError: The gate was not passed by these very files, the name is taken, or nobody
-            signs.
+        InputError: The gate was not passed by these very files, against the present default and
+            on the candidate's own dataset; the name is taken; or nobody signs.
     """
     _signed(by, why)
     card = load_card(str(candidate))
@@ -73,7 +74,8 @@ def release(
     if not verdict.passed:
         failed = "; ".join(check.words for check in verdict.checks if not check.passed)
         raise InputError(f"{card.name} did not pass the gate and cannot be released: {failed}")
-    if (folder / "cards" / f"{card.name}.toml").exists():
+    _require_fair(card, verdict, folder)
+    if any(entry.model == card.name for entry in releases(folder)):
         raise InputError(
             f"there is a model called {card.name} already; a release is never overwritten: export "
             "the candidate under another name"
@@ -93,13 +95,18 @@ def roll_back(*, by: str, why: str, at: datetime, folder: Path = MODELS_DIR) -> 
         InputError: There is none before it, its files are not those of its card, or nobody signs.
     """
     _signed(by, why)
-    known = releases(folder)
-    before = [entry.model for entry in known if entry.model != known[-1].model]
-    if not before:
-        raise InputError(f"there is no model before {known[-1].model} to go back to")
-    load_card(str(folder / "cards" / f"{before[-1]}.toml")).verify()
-    _append(Release(model=before[-1], at=at, by=by, why=why), folder)
-    return before[-1]
+    standing: list[str] = []
+    for entry in releases(folder):
+        if entry.kind == "rollback":
+            standing.pop()
+        else:
+            standing.append(entry.model)
+    if len(standing) <= 1:
+        raise InputError(f"there is no model before {released_name(folder)} to go back to")
+    before = standing[-2]
+    load_card(str(folder / "cards" / f"{before}.toml")).verify()
+    _append(Release(model=before, at=at, by=by, why=why, kind="rollback"), folder)
+    return before
 
 
 def _signed(by: str, why: str) -> None:
@@ -107,22 +114,45 @@ def _signed(by: str, why: str) -> None:
         raise InputError("a person decides: give --by NAME and --why REASON")
 
 
+def _require_fair(card: ModelCard, verdict: Verdict, folder: Path) -> None:
+    """Refuse a verdict that compares with another model, on other data, or on too few streets."""
+    present = released_name(folder)
+    if verdict.against != present:
+        raise InputError(
+            f"{card.name} was compared with {verdict.against}, but {present} is the default now; "
+            "run the gate again"
+        )
+    if verdict.dataset_sha256 != card.content.get("data", {}).get("dataset_sha256"):
+        raise InputError(
+            f"{card.name} was judged on another dataset than it was made with; run the gate on "
+            "its own, or what judges may have been learnt from"
+        )
+    if verdict.streets < FEWEST_STREETS:
+        raise InputError(f"{card.name} was judged on fewer than {FEWEST_STREETS} streets")
+
+
 def _copy(card: ModelCard, verdict: Verdict, folder: Path) -> None:
     for relative in card.files:
         target = folder / relative
+        content = (card.folder / relative).read_bytes()
+        if target.exists() and target.read_bytes() != content:
+            raise InputError(
+                f"there is a {relative} already; a release is never overwritten: export the "
+                "candidate under another name"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(card.folder / relative, target)
-    content: dict[str, Any] = dict(card.content)
-    content["gate"] = {
+        target.write_bytes(content)
+    stated: dict[str, Any] = dict(card.content)
+    stated["gate"] = {
         "at": verdict.at,
         "against": verdict.against,
         "dataset_sha256": verdict.dataset_sha256,
         "checks": [asdict(check) for check in verdict.checks],
     }
-    content["figures"] = verdict.figures
+    stated["figures"] = verdict.figures
     target = folder / "cards" / f"{card.name}.toml"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(tomli_w.dumps(content), "utf-8")
+    target.write_text(tomli_w.dumps(stated), "utf-8")
 
 
 def _append(entry: Release, folder: Path) -> None:

@@ -42,8 +42,8 @@ class Item:
         sha256: Of the image as it was received.
         labels_sha256: Of the labels as they are learnt.
         look: 64-bit difference hash of the picture, hexadecimal.
-        known: Boxes (x, y, width, height in shares) outside which nothing is known of the image;
-            None where all of it is labelled.
+        known: Boxes (x, y, width, height in shares) in which there is no defect, while nothing is
+            known beside them and the labels; None where all of the image is labelled.
     """
 
     image: str
@@ -269,7 +269,7 @@ def _add(
 def _known_boxes(
     root: Path, source: Source, image: Path
 ) -> tuple[tuple[float, float, float, float], ...] | None:
-    """Return the boxes outside which nothing is known; None where the whole image is labelled."""
+    """Return the boxes without a defect; None where the whole image is labelled."""
     if not source.known:
         return None
     path = root / source.known / f"{image.stem}.txt"

@@ -47,8 +47,8 @@ class Source:
         tune_roads: Roads whose images go to `tune` instead of the split.
         clean: Whether an image without any box is meant, and not a forgotten label.
         known: Folder of text files, relative to the root, one an image, each line a box
-            `x y w h` in shares: outside these boxes nothing is known of the image. Lessons from
-            decisions have it; "" where whole images are labelled.
+            `x y w h` in shares: in these boxes there is no defect, and beside them and the labels
+            nothing is known. Lessons from decisions have it; "" where whole images are labelled.
         licence: Of images and labels.
     """
 

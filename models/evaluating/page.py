@@ -320,6 +320,7 @@ def _errors(ours: Sequence[Found], truth: ImageTruth) -> tuple[list[int], list[F
     labels = [label for label in truth.labels if label.kind in DEFECTS]
     free = set(range(len(labels)))
     unsure = []
+    ours = [one for one in ours if one.kind not in truth.unlabelled]
     for one in sorted(ours, key=lambda f: -f.confidence):
         hit = [
             i for i in free if labels[i].kind == one.kind and labels[i].box.iou(one.box) >= _AGREES

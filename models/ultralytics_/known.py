@@ -20,12 +20,12 @@ class RegionKind:
     Attributes:
         unlabelled: Class numbers that are not labelled there.
         confused: Class numbers of which one may be labelled as another.
-        known: Whether everything is known there after all, whatever other regions say.
+        known: Class numbers of which it is known after all that none is there.
     """
 
     unlabelled: tuple[int, ...]
     confused: tuple[int, ...]
-    known: bool = False
+    known: tuple[int, ...] = ()
 
 
 class KnownOnlyLoss(v8DetectionLoss):
@@ -72,7 +72,7 @@ class KnownOnlyLoss(v8DetectionLoss):
         high, wide = (side * float(strides.min()) for side in shape[2:])
         unlabelled = torch.zeros(shape[0], len(at), self.nc, dtype=torch.bool, device=at.device)
         confused = torch.zeros_like(unlabelled)
-        surely = torch.zeros(shape[0], len(at), dtype=torch.bool, device=at.device)
+        surely = torch.zeros_like(unlabelled)
         scale = torch.tensor([wide, high, wide, high], device=at.device)
         for number, image, box in zip(
             batch["cls"].view(-1)[region].long().tolist(),
@@ -86,9 +86,9 @@ class KnownOnlyLoss(v8DetectionLoss):
                 unlabelled[image, inside, one] = True
             for one in kind.confused:
                 confused[image, inside, one] = True
-            if kind.known:
-                surely[image, inside] = True
-        return unlabelled & ~surely[..., None], confused
+            for one in kind.known:
+                surely[image, inside, one] = True
+        return unlabelled & ~surely, confused
 
     def _known_bce(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         loss: torch.Tensor = self._plain(scores, targets)

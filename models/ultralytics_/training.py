@@ -28,8 +28,10 @@ from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.pictures import Box, RoadDataset, source_of
 from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
+from pipeline.domain.looks import BystanderKind
 
 RESOLVED = "plan.json"
+_FINISHED = "finished"
 _WHOLE = (0.5, 0.5, 1.0, 1.0)
 
 
@@ -97,10 +99,11 @@ def train(
     last = folder / "weights" / "last.pt"
     best = folder / "weights" / "best.pt"
     _keep_plan(resolved, folder)
-    if (folder / "results.csv").is_file() and _epochs_done(folder) >= plan.epochs:
+    if (folder / _FINISHED).is_file():
         return best
     overrides = _overrides(plan, _vendor_data(dataset, plan, folder), folder, machine)
     if last.is_file():
+        _drop_unfinished(folder, last)
         overrides |= {"resume": str(last), "model": str(last)}
     else:
         overrides |= {"model": f"{plan.architecture}.yaml"}
@@ -118,6 +121,7 @@ def train(
     trainer.add_callback("on_train_batch_end", lambda t: on_step(_step(t, tuned=False)))
     trainer.add_callback("on_fit_epoch_end", lambda t: on_step(_step(t, tuned=True)))
     trainer.train()
+    (folder / _FINISHED).write_text("", "utf-8")
     return best
 
 
@@ -154,7 +158,7 @@ class Regions:
     Attributes:
         kinds: What may hold in a region; a region's class number counts on from the real ones.
         of_source: By source, the kind that holds for whole pictures of it.
-        known: By image's file name, boxes outside which nothing is known.
+        known: By image's file name, boxes without a defect; beside them nothing is known.
     """
 
     kinds: tuple[RegionKind, ...]
@@ -188,7 +192,9 @@ def regions_of(dataset: BuiltDataset) -> Regions:
     known = {Path(i.image).name: i.known for i in dataset.items if i.known is not None}
     if known:
         kinds.append(RegionKind(unlabelled=tuple(number.values()), confused=()))
-        kinds.append(RegionKind(unlabelled=(), confused=(), known=True))
+        bystanders = {kind.value for kind in BystanderKind}
+        defects = tuple(i for name, i in number.items() if name not in bystanders)
+        kinds.append(RegionKind(unlabelled=(), confused=(), known=defects))
     return Regions(kinds=tuple(kinds), of_source=kind_of, known=known)
 
 
@@ -288,13 +294,16 @@ class RoadTrainer(DetectionTrainer):
 
     def save_model(self) -> bool:
         """Save so that a kill leaves the last whole checkpoint."""
-        wanted = self.last
-        self.last = wanted.with_suffix(".part")
+        wanted = self.last, self.best
+        self.last, self.best = (path.with_suffix(f"{path.suffix}.part") for path in wanted)
         try:
             done = bool(super().save_model())
         finally:
-            written, self.last = self.last, wanted
-        written.replace(wanted)
+            written = self.last, self.best
+            self.last, self.best = wanted
+        for part, path in zip(written, wanted, strict=True):
+            if part.is_file():
+                part.replace(path)
         return done
 
     def _numbered_regions(self, image: str) -> list[tuple[int, Box]]:
@@ -323,7 +332,11 @@ def _keep_plan(resolved: dict[str, Any], folder: Path) -> None:
     path = folder / RESOLVED
     if path.is_file():
         known = json.loads(path.read_text("utf-8"))
-        changed = sorted(key for key in resolved if known.get(key) != resolved[key])
+        # A run that began before an entry existed began with what is now its default.
+        defaults = asdict(TrainingPlan(name="", repeat={}))
+        changed = sorted(
+            key for key in resolved if known.get(key, defaults.get(key)) != resolved[key]
+        )
         if changed:
             raise InputError(
                 f"{folder} holds a run of another plan ({', '.join(changed)} differ); "
@@ -334,8 +347,13 @@ def _keep_plan(resolved: dict[str, Any], folder: Path) -> None:
     path.write_text(json.dumps(resolved, indent=1), "utf-8")
 
 
-def _epochs_done(folder: Path) -> int:
-    return len((folder / "results.csv").read_text("utf-8").splitlines()) - 1
+def _drop_unfinished(folder: Path, last: Path) -> None:
+    """Take rows out of the curves whose epoch was not saved: it will be trained again."""
+    done = int(torch.load(last, map_location="cpu", weights_only=False)["epoch"]) + 1
+    results = folder / "results.csv"
+    if results.is_file():
+        lines = results.read_text("utf-8").splitlines(keepends=True)
+        results.write_text("".join(lines[: done + 1]), "utf-8")
 
 
 def _start_of(plan: TrainingPlan, dataset: BuiltDataset, folder: Path) -> Path:

@@ -173,7 +173,9 @@ def test_the_score_for_a_confidence_is_the_curve_read_backwards(confidence: floa
 
     score = curve.score_for(confidence)
 
-    assert curve.apply(np.array([score]))[0] == pytest.approx(confidence, abs=1e-3)
+    assert curve.apply(np.array([score]))[0] == pytest.approx(confidence, abs=2e-3)
+    assert curve.apply(np.array([score]))[0] <= confidence
+    assert Beta(a=1, b=0, c=-0.3).score_for(0.6) == 1.0  # it never rises so high
     assert (np.diff(curve.apply(np.linspace(0, 1, 50))) >= 0).all()
 
 

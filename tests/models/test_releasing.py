@@ -1,11 +1,14 @@
 """No candidate becomes the default unless it passed the gate as it is, and a person signed."""
 
+import copy
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli_w
 
 from models import load_card
 from models.card import MODELS_DIR, ModelCard, released_name
@@ -41,29 +44,33 @@ def here(tmp_path: Path) -> Path:
 @pytest.fixture
 def candidate(tmp_path: Path) -> ModelCard:
     """Return a candidate: the released weights under another name."""
-    content = dict(load_card("road-v1").content)
-    folder = tmp_path / "candidate"
+    return a_candidate(tmp_path, "road-new")
+
+
+def a_candidate(tmp_path: Path, name: str) -> ModelCard:
+    content = copy.deepcopy(load_card("road-v1").content)
+    content["data"]["dataset_sha256"] = "0" * 64
+    folder = tmp_path / name
     for entry in content["files"]:
         (folder / "weights").mkdir(parents=True, exist_ok=True)
-        target = entry["path"].replace("road-v1", "road-new")
+        target = entry["path"].replace("road-v1", name)
         shutil.copy(MODELS_DIR / entry["path"], folder / target)
         entry["path"] = target
-    return write_card(folder / "cards" / "road-new.toml", content | {"name": "road-new"})
+    return write_card(folder / "cards" / f"{name}.toml", content | {"name": name})
 
 
-def checked(card: ModelCard, *, passed: bool) -> Path:
-    write_verdict(
-        card,
-        Verdict(
-            card_sha256=sha256_of_card(card),
-            against="road-v1",
-            dataset_sha256="0" * 64,
-            at="2026-11-22T11:00:00+00:00",
-            checks=(Check(name="c", passed=passed, words="potholes are worse"),),
-            figures={"all": {"pothole": 0.7}},
-        ),
-    )
-    return card.folder / "cards" / "road-new.toml"
+def checked(card: ModelCard, *, passed: bool = True, **values: object) -> Path:
+    known: dict[str, Any] = {
+        "card_sha256": sha256_of_card(card),
+        "against": "road-v1",
+        "streets": 5,
+        "dataset_sha256": "0" * 64,
+        "at": "2026-11-22T11:00:00+00:00",
+        "checks": (Check(name="c", passed=passed, words="potholes are worse"),),
+        "figures": {"all": {"pothole": 0.7}},
+    }
+    write_verdict(card, Verdict(**(known | values)))
+    return card.path
 
 
 def test_a_candidate_that_passed_is_released_and_can_be_taken_back(
@@ -86,6 +93,72 @@ def test_a_candidate_that_passed_is_released_and_can_be_taken_back(
     ]
     with pytest.raises(InputError, match="there is a model called road-new already"):
         release(candidate.folder / "cards" / "road-new.toml", by="A", why="x", at=NOW, folder=here)
+
+
+def test_each_step_back_goes_further_back_and_never_to_what_was_withdrawn(
+    here: Path, tmp_path: Path
+) -> None:
+    first = released_name(here)
+    for number, name in enumerate(("road-b", "road-c")):
+        path = checked(a_candidate(tmp_path, name), against=("road-v1", "road-b")[number])
+        release(path, by="A", why="better", at=NOW, folder=here)
+
+    back = [roll_back(by="B", why="worse", at=NOW, folder=here) for _ in range(2)]
+
+    assert back == ["road-b", first]
+    with pytest.raises(InputError, match="no model before"):
+        roll_back(by="B", why="worse", at=NOW, folder=here)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"against": "road-new"}, "road-v1 is the default now"),
+        ({"dataset_sha256": "1" * 64}, "another dataset"),
+        ({"streets": 1}, "fewer than 5 streets"),
+    ],
+)
+def test_a_verdict_that_was_not_fair_releases_nothing(
+    here: Path, candidate: ModelCard, values: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        release(checked(candidate, passed=True, **values), by="A", why="x", at=NOW, folder=here)
+    assert released_name(here) == released_name()
+
+
+def test_a_release_that_was_killed_half_way_can_be_repeated_but_overwrites_nothing(
+    here: Path, candidate: ModelCard, tmp_path: Path
+) -> None:
+    path = checked(candidate)
+    shutil.copy(candidate.torch_weights, here / "weights")
+    shutil.copy(path, here / "cards")
+
+    assert release(path, by="A", why="x", at=NOW, folder=here).name == "road-new"
+
+    other = checked(a_candidate(tmp_path / "other", "road-d"), against="road-new")
+    (here / "weights" / "road-d.bin").write_bytes(b"somebody else's")
+    with pytest.raises(InputError, match="never overwritten"):
+        release(other, by="A", why="x", at=NOW, folder=here)
+    assert (here / "weights" / "road-d.bin").read_bytes() == b"somebody else's"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "road-v1"},
+        {"name": "../road-new"},
+        {"files": [{"path": "../../secret", "sha256": "0" * 64}]},
+        {"files": [{"path": "/etc/passwd", "sha256": "0" * 64}]},
+    ],
+)
+def test_a_card_that_points_elsewhere_is_not_read(
+    candidate: ModelCard, change: dict[str, object]
+) -> None:
+    content = tomli_w.dumps(candidate.content | change)
+    candidate.path.write_text(content, "utf-8")
+
+    with pytest.raises(InputError, match="cannot be read"):
+        load_card(str(candidate.path))
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "better"), ("A. Engineer", " ")])
