@@ -30,9 +30,10 @@ def lessons(
 ) -> None:
     """Write what was decided as a training source: redacted wide views, and what is known of them.
 
-    Labels are YOLO; `known/` holds the boxes that a decision tells of, and outside them nothing is
-    known. What is lost: only what the detector found is ever judged, so nothing is learnt here of
-    what it missed; and of each place only the first, farthest view is kept whole.
+    Labels are YOLO; `known/` holds the rejected boxes, in which there is no defect; beside these
+    and the labels nothing is known. What is lost: only what the detector found is ever judged, so
+    nothing is learnt here of what it missed; and of each place only the first, farthest view is
+    kept whole.
     """
     with expected_failures():
         settings = wiring.Settings.from_env()

@@ -1,7 +1,7 @@
 """Makes a candidate of trained weights: its forms, their figures in one table, and its card.
 
-What is fitted or chosen (form, thresholds, confidence) is fitted on the tune split, of which
-nothing was learnt; what is reported stands on the val split.
+What is fitted or chosen (form, thresholds, confidence) is fitted on the tune split, which the
+training leaves out; what is reported stands on the val split.
 """
 
 import hashlib

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.findings import observation_from_row
 from pipeline.domain.decisions import Move, RejectReason
-from pipeline.domain.ids import DefectId, ObservationId, OrganisationId
+from pipeline.domain.ids import DefectId, OrganisationId
 from pipeline.domain.learning import JudgedSighting, Unreviewed, WideView
-from pipeline.domain.looks import DefectKind, PixelBox
+from pipeline.domain.looks import DefectKind
 from pipeline.domain.places import GridRef
 
 _LOOKED_WITHIN_M = 4.0
@@ -81,20 +82,16 @@ def _judged(row: Mapping[str, Any]) -> JudgedSighting:
             height_px=row["view_height_px"],
             frame_width_px=row["frame_width_px"],
         )
+    seen = observation_from_row(row)
     return JudgedSighting(
-        observation_id=ObservationId(row["observation_id"]),
+        observation_id=seen.observation_id,
         defect_id=DefectId(row["defect_id"]),
-        kind=DefectKind(row["kind"]),
-        confidence=row["confidence"],
-        box=PixelBox(
-            left_px=row["left_px"],
-            top_px=row["top_px"],
-            right_px=row["right_px"],
-            bottom_px=row["bottom_px"],
-        ),
+        kind=seen.kind,
+        confidence=seen.confidence,
+        box=seen.box,
         model_id=row["model_id"],
         vehicle=row["vehicle"],
-        at=GridRef(easting_m=row["easting_m"], northing_m=row["northing_m"]),
+        at=seen.at,
         move=Move(row["move"]),
         reason=RejectReason(row["reason"]) if row["reason"] else None,
         decided_at=row["decided_at"],
