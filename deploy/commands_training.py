@@ -97,10 +97,10 @@ def train(
 
 def _epoch_words(step: Any) -> str:  # noqa: ANN401 - a Step; torch is not imported for its type
     losses = ", ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
-    at_half, mean = (step.tuned.get(f"metrics/{name}(B)", 0.0) for name in ("mAP50", "mAP50-95"))
+    score = step.tuned.get("metrics/score", 0.0)
     return (
-        f"epoch {step.epoch + 1} of {step.epochs}: {losses}; on the tune roads AP50 {at_half:.3f}, "
-        f"AP50-95 {mean:.3f}, the mean of all classes"
+        f"epoch {step.epoch + 1} of {step.epochs}: {losses}; on the tune roads AP50 of defects "
+        f"{score:.3f}, the mean of all sources"
     )
 
 

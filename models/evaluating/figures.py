@@ -117,6 +117,24 @@ def figures_of(
     )
 
 
+def score_of(found: Sequence[Found], truths: Sequence[ImageTruth], kinds: Sequence[str]) -> float:
+    """Return one figure for choosing among networks: the mean AP50 over sources.
+
+    Each source counts alike, by the mean of its kinds; kinds that it confuses count as one. 0
+    where there is nothing to find.
+    """
+    by_source: dict[str, list[float]] = {}
+    for group in groups_of(truths, kinds):
+        confused = frozenset[str]().union(*(t.confused for t in group.images))
+        if group.source == ALL or (len(group.kinds) == 1 and group.kinds[0] in confused):
+            continue
+        judged = _judged(group, found)
+        once = float(average_precision(judged, overlaps=1)[0])
+        by_source.setdefault(group.source, []).append(once)
+    means = [float(np.mean(values)) for values in by_source.values()]
+    return float(np.mean(means)) if means else 0.0
+
+
 def differences(
     candidate: Sequence[Found],
     other: Sequence[Found],

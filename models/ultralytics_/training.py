@@ -7,6 +7,7 @@ that was killed goes on from its last whole epoch.
 import json
 import os
 from collections.abc import Callable
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,14 +26,14 @@ from models.datasets.declared import Split
 from models.plan import TrainingPlan
 from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
-from models.ultralytics_.pictures import Box, RoadDataset, source_of
+from models.ultralytics_.pictures import Box, RoadDataset
+from models.ultralytics_.regions import regions_of
+from models.ultralytics_.validating import RoadValidator
 from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
-from pipeline.domain.looks import BystanderKind
 
 RESOLVED = "plan.json"
 _FINISHED = "finished"
-_WHOLE = (0.5, 0.5, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def train(
             if plan.start
             else {"pretrained": False}
         )
-    trainer = RoadTrainer(overrides, plan=plan, regions=regions_of(dataset))
+    trainer = RoadTrainer(overrides, plan=plan, dataset=dataset)
     # The vendor leaves one core free for itself; a CPU has none to spare.
     trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
     trainer.add_callback("on_train_start", lambda t: _average(t, plan.average_steps))
@@ -149,53 +150,6 @@ def _step(trainer: Any, *, tuned: bool) -> Step:  # noqa: ANN401 - the vendor's
         losses={name: float(value) for name, value in (trainer.tloss or {}).items()},
         tuned={k: float(v) for k, v in trainer.metrics.items()} if tuned else {},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Regions:
-    """What is not known of pictures, and where it is known after all.
-
-    Attributes:
-        kinds: What may hold in a region; a region's class number counts on from the real ones.
-        of_source: By source, the kind that holds for whole pictures of it.
-        known: By image's file name, boxes without a defect; beside them nothing is known.
-    """
-
-    kinds: tuple[RegionKind, ...]
-    of_source: dict[str, int]
-    known: dict[str, tuple[Box, ...]]
-
-    def of_image(self, path: str) -> list[tuple[int, Box]]:
-        """Return kind and box (x, y, width, height in shares) of every region of an image."""
-        boxes = self.known.get(Path(path).name)
-        if boxes is not None:
-            whole, inside = len(self.kinds) - 2, len(self.kinds) - 1
-            return [(whole, _WHOLE), *((inside, box) for box in boxes)]
-        number = self.of_source.get(source_of(path))
-        return [] if number is None else [(number, _WHOLE)]
-
-
-def regions_of(dataset: BuiltDataset) -> Regions:
-    """Return the regions of a set; pictures that are labelled whole have none."""
-    number = {name: i for i, name in enumerate(dataset.classes)}
-    kinds: list[RegionKind] = []
-    kind_of: dict[str, int] = {}
-    for source, unlabelled in dataset.unlabelled.items():
-        kind = RegionKind(
-            unlabelled=tuple(number[name] for name in unlabelled),
-            confused=tuple(number[name] for name in dataset.confused[source]),
-        )
-        if kind.unlabelled or kind.confused:
-            if kind not in kinds:
-                kinds.append(kind)
-            kind_of[source] = kinds.index(kind)
-    known = {Path(i.image).name: i.known for i in dataset.items if i.known is not None}
-    if known:
-        kinds.append(RegionKind(unlabelled=tuple(number.values()), confused=()))
-        bystanders = {kind.value for kind in BystanderKind}
-        defects = tuple(i for name, i in number.items() if name not in bystanders)
-        kinds.append(RegionKind(unlabelled=(), confused=(), known=defects))
-    return Regions(kinds=tuple(kinds), of_source=kind_of, known=known)
 
 
 class RoadModel(DetectionModel):
@@ -236,11 +190,12 @@ class RoadTrainer(DetectionTrainer):
         overrides: dict[str, Any],
         *,
         plan: TrainingPlan,
-        regions: Regions,
+        dataset: BuiltDataset,
     ) -> None:
-        """Take the vendor's settings, and what our model and dataset need."""
+        """Take the vendor's settings, and what our model, dataset and validator need."""
         self._plan = plan
-        self._regions = regions
+        self._dataset = dataset
+        self._regions = regions_of(dataset)
         super().__init__(overrides=overrides)
 
     def get_model(
@@ -257,6 +212,16 @@ class RoadTrainer(DetectionTrainer):
         if weights:
             model.load(weights)
         return model
+
+    def get_validator(self) -> RoadValidator:
+        """Return our validator."""
+        return RoadValidator(
+            self.test_loader,
+            save_dir=self.save_dir,
+            args=copy(self.args),
+            _callbacks=self.callbacks,
+            dataset=self._dataset,
+        )
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:  # noqa: ANN401
         """Return our dataset."""

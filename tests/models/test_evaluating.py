@@ -9,7 +9,7 @@ from models import load_card
 from models.confidence import Beta
 from models.evaluating import Found, ImageTruth, Label, judge, read_labels
 from models.evaluating.calibration import calibrated, fit, reliability, reliability_of
-from models.evaluating.figures import differences, figures_of, road_weights
+from models.evaluating.figures import differences, figures_of, road_weights, score_of
 from models.evaluating.matching import average_precision
 from models.evaluating.measure import Judgement, clean_figures, measure, redaction_figures
 from models.exporting import FormFigures, choose
@@ -73,6 +73,24 @@ def test_an_image_that_counts_twice_is_as_good_as_two() -> None:
     weighed = average_precision(judged, np.array([2.0, 1.0]))
 
     assert weighed == pytest.approx(average_precision(twice))
+
+
+def test_the_score_weighs_sources_alike_and_takes_confused_kinds_as_one() -> None:
+    cracks = frozenset({"longitudinal_crack", "transverse_crack"})
+    unlabelled = frozenset(KINDS) - {"pothole"}
+    truths = [
+        a_truth("a", a_label(0), a_label(50), a_label(100), source="t", unlabelled=unlabelled),
+        a_truth("b", a_label(0, image="b"), a_label(50, image="b"), source="t"),
+        a_truth("c", a_label(0, image="c", kind="transverse_crack"), confused=cracks),
+    ]
+    found = [
+        a_box(0, 0.9, image="c", kind="longitudinal_crack"),
+        a_box(200, 0.9, kind="longitudinal_crack"),
+    ]
+
+    # source s: its only crack is found, of the wrong type, which it confuses; source t: nothing
+    assert score_of(found, truths, KINDS) == pytest.approx(0.5)
+    assert score_of(found, [a_truth("d")], KINDS) == 0.0
 
 
 def test_what_a_source_does_not_label_is_not_scored() -> None:

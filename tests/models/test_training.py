@@ -22,7 +22,9 @@ from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
 from models.plan import TrainingPlan, read_plan
 from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
-from models.ultralytics_.training import Machine, RoadModel, regions_of, train
+from models.ultralytics_.regions import regions_of
+from models.ultralytics_.training import Machine, RoadModel, train
+from models.ultralytics_.validating import SCORE
 from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
 
@@ -175,17 +177,24 @@ def test_a_killed_training_goes_on_and_repeats_no_epoch(tiny: BuiltDataset, tmp_
     assert 1 <= len(done) < 4
     # Killed after the curves' row and before the checkpoint: that epoch is trained again.
     with (run / "results.csv").open("a") as file:
-        file.write(f"{len(done) + 1}" + ",0" * 14 + "\n")
+        file.write(f"{len(done) + 1}" + ",0" * 15 + "\n")
 
     best = train(read_plan(plan), tiny, run, machine=Machine(workers=0))
 
     assert epochs_of(run) == [1, 2, 3, 4]
     assert not list((run / "weights").glob("*.part"))
-    assert best.is_file()
+    kept = torch.load(best, weights_only=False)["train_metrics"]
+    assert kept["fitness"] == pytest.approx(max(scores_of(run)), abs=1e-5)
     assert json.loads((run / "plan.json").read_text())["dataset_sha256"] == tiny.sha256
     assert train(read_plan(plan), tiny, run, machine=Machine(workers=0)) == best
     with pytest.raises(InputError, match="another plan"):
         train(read_plan(write_plan(tmp_path, epochs=9)), tiny, run, machine=Machine(workers=0))
+
+
+def scores_of(run: Path) -> list[float]:
+    header, *rows = (run / "results.csv").read_text("utf-8").splitlines()
+    column = header.split(",").index(SCORE)
+    return [float(row.split(",")[column]) for row in rows]
 
 
 def epochs_of(run: Path) -> list[int]:
