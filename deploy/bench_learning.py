@@ -21,7 +21,7 @@ from models.datasets import BuiltDataset, build_dataset
 from models.datasets.declared import DatasetPlan, LabelForm, Source, Split
 from models.evaluating.looking import look_at_images
 from models.evaluating.truth import truth_of_dataset
-from models.exporting import Form, ap50_by_kind, detector_of, sha256_of, write_card
+from models.exporting import Form, ap50_by_kind, detector_of, fitted, sha256_of, write_card
 from models.loading import Runtime, load_detector
 from models.plan import TrainingPlan
 from pipeline.domain.decisions import Move, RejectReason
@@ -100,9 +100,8 @@ def bench_learning(
     best = train(plan, built, folder / "run", machine=Machine(workers=1))
     weights = folder / "learnt" / "weights" / "learnt.pt"
     write_plain_weights(best, weights)
-    files = [{"path": "weights/learnt.pt", "sha256": sha256_of(weights)}]
     path = folder / "learnt" / "cards" / "learnt.toml"
-    learnt = write_card(path, card.content | {"name": "learnt", "files": files})
+    learnt = card_of_learnt(card, weights, path, old)
     after = load_detector(str(path), runtime=Runtime.ULTRALYTICS)
     figures: dict[str, StreetFigures] = {}
     table: dict[str, dict[str, float]] = {}
@@ -247,6 +246,19 @@ def learning_plan(start: Path, *, architecture: str, epochs: int) -> TrainingPla
         average_steps=100,
         repeat={LESSONS: 2},
     )
+
+
+def card_of_learnt(card: ModelCard, weights: Path, path: Path, old: BuiltDataset) -> ModelCard:
+    """Write the card of learnt weights: confidence and thresholds are fitted anew, as for any."""
+    files = [{"path": "weights/learnt.pt", "sha256": sha256_of(weights)}]
+    content = {key: value for key, value in card.content.items() if key != "confidence"}
+    content |= {"name": "learnt", "files": files}
+    bare = write_card(path, content)
+    found = look_at_images(
+        detector_of(Form(name="torch", path=weights, precision="f32"), bare),
+        [old.folder / item.image for item in old.of(Split.TUNE)],
+    )
+    return write_card(path, content | fitted(bare, found, truth_of_dataset(old, Split.TUNE)))
 
 
 def on_held_out(

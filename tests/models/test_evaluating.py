@@ -269,7 +269,12 @@ def test_labels_that_are_none_are_refused_with_their_line(tmp_path: Path) -> Non
 def test_the_quickest_form_that_loses_little_is_chosen() -> None:
     def form(name: str, pothole: float, ms: float) -> FormFigures:
         return FormFigures(
-            name=name, bytes=1, tune={"pothole": pothole, "crack": 0.5}, val={}, ms_a_look=ms
+            name=name,
+            bytes=1,
+            tune={"pothole": pothole, "crack": 0.5},
+            val={},
+            ms_a_look=ms,
+            ms_a_square_look=2 * ms,
         )
 
     forms = [form("torch", 0.6, 90), form("f32", 0.6, 30), form("int8", 0.57, 12)]

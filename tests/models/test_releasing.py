@@ -12,13 +12,15 @@ import tomli_w
 
 from models import load_card
 from models.card import MODELS_DIR, ModelCard, released_name
-from models.evaluating.figures import Difference, KindFigures
+from models.evaluating.calibration import Reliability
+from models.evaluating.figures import ALL, Difference, KindFigures
 from models.evaluating.measure import Measured, RedactionFigures
 from models.exporting import write_card
 from models.gate import (
     Check,
     Verdict,
     check_alarms,
+    check_calibration,
     check_classes,
     check_redaction,
     check_runtimes,
@@ -223,6 +225,7 @@ def measured(*labels: tuple[str, str, int]) -> Measured:
         ("pothole", 200, (-0.2, 0.01), True),
         ("pothole", 5, (-0.2, -0.01), True),
         ("person", 200, (-0.2, -0.01), True),
+        ("pothole", 200, (float("nan"), float("nan")), False),
     ],
 )
 def test_a_kind_that_is_worse_beyond_doubt_fails(
@@ -234,6 +237,29 @@ def test_a_kind_that_is_worse_beyond_doubt_fails(
     apart = Difference(source="all", kind=kind, value=-0.1, interval=interval)
 
     assert check_classes([apart], measured(("all", kind, labels))).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("overall", "pothole", "boxes", "passed"),
+    [
+        (0.04, 0.09, 600, True),
+        (0.06, 0.09, 600, False),
+        (0.04, 0.11, 600, False),
+        (0.04, 0.11, 400, True),
+    ],
+)
+def test_confidence_that_is_not_true_fails(
+    overall: float,
+    pothole: float,
+    boxes: int,
+    passed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    def off_by(error: float, count: int) -> Reliability:
+        return Reliability(error=error, boxes=count, claimed=(), right=())
+
+    figures = {ALL: off_by(overall, 2000), "pothole": off_by(pothole, boxes)}
+
+    assert check_calibration(replace(measured(), reliability=figures)).passed is passed
 
 
 def test_a_network_that_hides_fewer_people_fails() -> None:
