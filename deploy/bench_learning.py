@@ -16,12 +16,12 @@ import numpy as np
 
 from deploy.doors import progress, say
 from deploy.lessons import write_lessons
-from models.card import ModelCard, load_card
+from models.card import ModelCard, load_card, sha256_of_file
 from models.datasets import BuiltDataset, build_dataset
 from models.datasets.declared import DatasetPlan, LabelForm, Source, Split
 from models.evaluating.looking import look_at_images
 from models.evaluating.truth import truth_of_dataset
-from models.exporting import Form, ap50_by_kind, detector_of, fitted, sha256_of, write_card
+from models.exporting import Form, ap50_by_kind, detector_of, fitted, write_card
 from models.loading import Runtime, load_detector
 from models.plan import TrainingPlan
 from pipeline.domain.decisions import Move, RejectReason
@@ -250,7 +250,7 @@ def learning_plan(start: Path, *, architecture: str, epochs: int) -> TrainingPla
 
 def card_of_learnt(card: ModelCard, weights: Path, path: Path, old: BuiltDataset) -> ModelCard:
     """Write the card of learnt weights: confidence and thresholds are fitted anew, as for any."""
-    files = [{"path": "weights/learnt.pt", "sha256": sha256_of(weights)}]
+    files = [{"path": "weights/learnt.pt", "sha256": sha256_of_file(weights)}]
     content = {key: value for key, value in card.content.items() if key != "confidence"}
     content |= {"name": "learnt", "files": files}
     bare = write_card(path, content)

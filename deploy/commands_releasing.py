@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy.doors import REFUSED, expected_failures, progress, say
-from models.card import DEFAULT_MODEL, ModelCard, load_card
+from models.card import DEFAULT_MODEL, ModelCard, load_card, sha256_of_file
 from models.datasets import read_manifest
 from models.datasets.declared import Split
 from models.evaluating.figures import differences
@@ -25,7 +25,6 @@ from models.gate import (
     check_redaction,
     check_runtimes,
     figures_for_card,
-    sha256_of_card,
     write_verdict,
 )
 from models.loading import Runtime, load_detector
@@ -64,7 +63,7 @@ def gate(
         ours_km, theirs_km = (_alarms_a_km(what, streets) for what in (str(candidate), against))
         apart = differences(ours.found, theirs.found, truths, DEFECTS)
         verdict = Verdict(
-            card_sha256=sha256_of_card(card),
+            card_sha256=sha256_of_file(card.path),
             against=other.name,
             streets=streets,
             dataset_sha256=built.sha256,

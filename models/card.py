@@ -104,7 +104,7 @@ class ModelCard:
             path = self.folder / relative
             if not path.is_file():
                 raise InputError(f"model {self.name}: {relative} is missing; restore it from git")
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = sha256_of_file(path)
             if found != expected:
                 raise InputError(
                     f"model {self.name}: {relative} is not the file that its card describes "
@@ -123,6 +123,11 @@ class ModelCard:
         raise InputError(
             f"model {self.name} has no {' or '.join(suffixes)} file; its card is not complete"
         )
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return a file's hash."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def model_names() -> tuple[str, ...]:

@@ -4,7 +4,6 @@ What is fitted or chosen (form, thresholds, confidence) is fitted on the tune sp
 training leaves out; what is reported stands on the val split.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import openvino
 import tomli_w
 
-from models.card import ModelCard, load_card
+from models.card import ModelCard, load_card, sha256_of_file
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
 from models.evaluating.calibration import calibrated, fit
@@ -173,7 +172,7 @@ def ap50_by_kind(found: Sequence[Found], truths: Sequence[ImageTruth]) -> dict[s
 def detector_of(form: Form, card: ModelCard) -> Detector:
     """Return a detector that executes one form, and gives boxes of any score of 0.01 or more."""
     files = {
-        path.relative_to(card.folder).as_posix(): sha256_of(path)
+        path.relative_to(card.folder).as_posix(): sha256_of_file(path)
         for suffix in _files_of(form)
         if (path := form.path.with_suffix(suffix)).is_file()
     }
@@ -244,15 +243,10 @@ def first_card(
             "plan": dict(plan),
         },
         "files": [
-            {"path": path.relative_to(folder).as_posix(), "sha256": sha256_of(path)}
+            {"path": path.relative_to(folder).as_posix(), "sha256": sha256_of_file(path)}
             for path in files
         ],
     }
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's hash."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_run_plan(run: Path) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """What a candidate must pass before a person may release it."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models.card import ModelCard
+from models.card import ModelCard, sha256_of_file
 from models.evaluating.figures import ALL, Difference
 from models.evaluating.measure import DEFECTS, Measured
 from pipeline.domain.errors import InputError
@@ -164,11 +163,6 @@ def read_verdict(card: ModelCard) -> Verdict:
         raise InputError(
             f"{card.name} was not checked; run: roadwear models gate {card.path}"
         ) from error
-    if verdict.card_sha256 != sha256_of_card(card):
+    if verdict.card_sha256 != sha256_of_file(card.path):
         raise InputError(f"{card.name} has changed since it was checked; run the gate again")
     return verdict
-
-
-def sha256_of_card(card: ModelCard) -> str:
-    """Return the hash of a card's file."""
-    return hashlib.sha256(card.path.read_bytes()).hexdigest()

@@ -20,7 +20,7 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import E2ELoss
 from ultralytics.utils.plotting import plot_images
 
-from models.card import load_card, model_names
+from models.card import load_card, model_names, sha256_of_file
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
 from models.plan import TrainingPlan
@@ -99,6 +99,8 @@ def train(
     resolved = asdict(plan) | {"dataset": dataset.name, "dataset_sha256": dataset.sha256}
     last = folder / "weights" / "last.pt"
     best = folder / "weights" / "best.pt"
+    if plan.start and not last.is_file():
+        resolved["start_sha256"] = sha256_of_file(_named_start(plan))
     _keep_plan(resolved, folder)
     if (folder / _FINISHED).is_file():
         return best
@@ -300,7 +302,9 @@ def _keep_plan(resolved: dict[str, Any], folder: Path) -> None:
         # A run that began before an entry existed began with what is now its default.
         defaults = asdict(TrainingPlan(name="", repeat={}))
         changed = sorted(
-            key for key in resolved if known.get(key, defaults.get(key)) != resolved[key]
+            key
+            for key, value in resolved.items()
+            if known.get(key, defaults.get(key, value)) != value
         )
         if changed:
             raise InputError(

@@ -11,9 +11,10 @@ import torch
 from ultralytics import YOLO  # type: ignore[attr-defined]
 
 from models import load_card
+from models.card import sha256_of_file
 from models.datasets import BuiltDataset, build_dataset, read_dataset_plan
 from models.evaluating.looking import look_at_images
-from models.exporting import detector_of, first_card, make_forms, sha256_of, write_card
+from models.exporting import detector_of, first_card, make_forms, write_card
 from models.ultralytics_.export import export_float, write_plain_weights
 from models.ultralytics_.training import RoadModel
 from pipeline.domain.errors import InputError
@@ -118,4 +119,4 @@ def test_every_form_of_a_network_sees_the_same_holes(
     eight, full = (next(f for f in forms if f.name == name) for name in ("int8", "f32"))
     sizes = [form.path.with_suffix(".bin").stat().st_size for form in (eight, full)]
     assert sizes[0] < 0.4 * sizes[1]
-    assert sha256_of(eight.path) != sha256_of(full.path)
+    assert sha256_of_file(eight.path) != sha256_of_file(full.path)

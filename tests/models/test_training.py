@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +265,21 @@ def test_a_start_that_is_nowhere_names_what_there_is(tiny: BuiltDataset, tmp_pat
 
     with pytest.raises(InputError, match=r"there are: .*road-v1"):
         train(plan, tiny, tmp_path / "run", machine=Machine(workers=0))
+
+
+def test_other_weights_under_the_same_name_are_another_plan(
+    tiny: BuiltDataset, tmp_path: Path
+) -> None:
+    start = tmp_path / "start.pt"
+    start.write_bytes(b"other weights")
+    plan = TrainingPlan(name="a", repeat={}, start=str(start), input_px=SIDE)
+    begun = asdict(plan) | {"dataset": tiny.name, "dataset_sha256": tiny.sha256}
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "plan.json").write_text(json.dumps(begun | {"start_sha256": "0" * 64}))
+
+    with pytest.raises(InputError, match=r"another plan \(start_sha256 differ\)"):
+        train(plan, tiny, run, machine=Machine(workers=0))
 
 
 def test_a_wider_network_begins_by_computing_what_the_narrower_one_does() -> None:
