@@ -26,6 +26,7 @@ from models.exporting import (
     make_forms,
     measure_forms,
     read_run_plan,
+    redaction_threshold,
     write_card,
 )
 from models.plan import read_plan
@@ -173,6 +174,9 @@ def export(
         found = look_at_images(detector_of(form, card), paths)
         kept = [torch_file, form.path, form.path.with_suffix(".bin")]
         content |= fitted(card, found, truths)
+        content |= {
+            "redaction": {"bystander_threshold": redaction_threshold(called, found, truths)}
+        }
         content |= {"openvino": {"precision": form.precision, "form": chosen}}
         content |= {"files": first_card(called, plan, built, kept, out)["files"]}
         write_card(card_path, content)

@@ -24,22 +24,24 @@ from models.evaluating.calibration import calibrated, fit
 from models.evaluating.figures import ALL, figures_of
 from models.evaluating.looking import FLOOR, frame_of, look_at_images
 from models.evaluating.matching import Found
+from models.evaluating.measure import BYSTANDERS, DEFECTS, Judgement, redaction_figures
 from models.evaluating.truth import ImageTruth, truth_of_dataset
 from models.quantising import quantise
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame
-from pipeline.domain.looks import BystanderKind, DefectKind
 from pipeline.domain.ports import Detector
 
 FORMS = "forms.json"
 # A form that loses more than this on any kind of defect is not taken, however quick.
 LEAST_LOSS = 0.015
 FLOAT_BLOCKS = (0, 1, 3, 5)
+# Low on purpose: a person painted over twice is better than one missed.
+REDACTION_SCORES = (0.2, 0.15, 0.1, 0.07, 0.05, 0.03)
+LEAST_HIDDEN = 0.95
 _WIDE_PX = (720, 1280)
 _SQUARE_PX = (640, 640)
 _SPEED_LOOKS = 20
 _SPEED_ROUNDS = 5
-_DEFECTS = tuple(kind.value for kind in DefectKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def choose(figures: Sequence[FormFigures]) -> str:
 
 def ap50_by_kind(found: Sequence[Found], truths: Sequence[ImageTruth]) -> dict[str, float]:
     """Return AP50 of each kind of defect over all sources that label it."""
-    figures = figures_of(found, truths, _DEFECTS, {}, rounds=0)
+    figures = figures_of(found, truths, DEFECTS, {}, rounds=0)
     return {f.kind: f.ap50 for f in figures if f.source == ALL and f.ap50 is not None}
 
 
@@ -211,6 +213,25 @@ def fitted(card: ModelCard, found: Sequence[Found], truths: Sequence[ImageTruth]
     }
 
 
+def redaction_threshold(name: str, found: Sequence[Found], truths: Sequence[ImageTruth]) -> float:
+    """Return the highest score from which on enough of all people and vehicles are painted over.
+
+    Enough is 95 in 100 of each that the tune split labels; the lowest score, if none is enough.
+
+    Args:
+        name: The model's.
+        found: Boxes of people and vehicles of score 0.01 and more.
+        truths: The tune split.
+    """
+    for score in REDACTION_SCORES:
+        thresholds = dict.fromkeys(BYSTANDERS, score)
+        judgement = Judgement(name=name, found=found, thresholds=thresholds)
+        hidden = redaction_figures(judgement, truths)
+        if all(one.hidden >= LEAST_HIDDEN * one.labels for one in hidden.values()):
+            return score
+    return REDACTION_SCORES[-1]
+
+
 def write_card(path: Path, content: Mapping[str, Any]) -> ModelCard:
     """Write a card, and read it back."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +243,6 @@ def first_card(
     name: str, plan: Mapping[str, Any], dataset: BuiltDataset, files: Sequence[Path], folder: Path
 ) -> dict[str, Any]:
     """Return the card of weights of which nothing was measured yet."""
-    bystanders = [kind.value for kind in BystanderKind]
     counts = {
         source: sum(item.source == source for item in dataset.of(Split.TRAIN))
         for source in sorted({item.source for item in dataset.of(Split.TRAIN)})
@@ -233,9 +253,8 @@ def first_card(
         "licence": "AGPL-3.0",
         "classes": list(dataset.classes),
         "input": {"longest_side_px": plan["input_px"], "stride_px": 32, "nms_iou": 0.6},
-        "thresholds": {kind: 0.25 for kind in dataset.classes if kind not in bystanders},
-        # Low on purpose: a person painted over twice is better than one missed.
-        "redaction": {"bystander_threshold": 0.1},
+        "thresholds": {kind: 0.25 for kind in dataset.classes if kind not in BYSTANDERS},
+        "redaction": {"bystander_threshold": REDACTION_SCORES[-1]},
         "data": {
             "dataset": dataset.name,
             "dataset_sha256": dataset.sha256,

@@ -12,7 +12,7 @@ from models.evaluating.calibration import calibrated, fit, reliability, reliabil
 from models.evaluating.figures import differences, figures_of, road_weights, score_of
 from models.evaluating.matching import average_precision
 from models.evaluating.measure import Judgement, clean_figures, measure, redaction_figures
-from models.exporting import FormFigures, choose
+from models.exporting import FormFigures, choose, redaction_threshold
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import PixelBox
 
@@ -258,6 +258,20 @@ def test_a_person_is_hidden_only_if_nearly_all_of_them_is_painted_over() -> None
     figures = redaction_figures(Judgement(name="m", found=found, thresholds=thresholds), truths)
 
     assert (figures["person"].labels, figures["person"].hidden) == (3, 1)
+
+
+def test_redaction_begins_at_the_highest_score_that_hides_nearly_all() -> None:
+    person = PixelBox(left_px=100, top_px=100, right_px=140, bottom_px=200)
+    names = [f"i{number}" for number in range(20)]
+    truths = [a_truth(name, Label(image=name, kind="person", box=person)) for name in names]
+
+    def seen(score: float) -> list[Found]:
+        sure = [Found(image=n, kind="person", box=person, confidence=0.9) for n in names[:18]]
+        return [*sure, Found(image=names[18], kind="person", box=person, confidence=score)]
+
+    assert redaction_threshold("m", seen(0.12), truths) == 0.1
+    assert redaction_threshold("m", seen(0.3), truths) == 0.2
+    assert redaction_threshold("m", seen(0.02), truths) == 0.03
 
 
 def test_labels_that_are_none_are_refused_with_their_line(tmp_path: Path) -> None:
