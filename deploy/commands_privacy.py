@@ -46,13 +46,20 @@ def check(
             raise InputError("give --face FILE or --plate FILE, or both")
         paths = [path for path in _paths(pictures) if out.resolve() not in path.resolve().parents]
         with progress("Looking for faces and plates", len(paths)) as bar:
-            found = suspicions(paths, finders, on_image=lambda: bar.advance(bar.task_ids[0], 1))
+            found, unreadable = suspicions(
+                paths, finders, on_image=lambda: bar.advance(bar.task_ids[0], 1)
+            )
+        looked_at = len(paths) - len(unreadable)
+        if not looked_at:
+            raise InputError(f"{pictures}: none of {len(paths)} pictures can be read")
         page = _write_page(out, "Suspicions", _crops(out, found))
         hit = {one.path for one in found}
         print(
-            f"{len(found)} suspicions in {len(hit)} of {len(paths)} pictures: "
-            f"{1000 * len(hit) / len(paths):.1f} of 1,000"
+            f"{len(found)} suspicions in {len(hit)} of {looked_at} pictures: "
+            f"{1000 * len(hit) / looked_at:.1f} of 1,000"
         )
+        for path in unreadable:
+            say(f"{path}: cannot be read and was not looked at")
         say(f"Look at each: {page}")
 
 

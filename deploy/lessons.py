@@ -1,5 +1,6 @@
 """Writes lessons as a source that `roadwear models dataset` takes."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -36,13 +37,17 @@ def write_lessons(
     """
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} is not empty; choose another folder")
+    # Killed half-way, only this folder is left, and the next run begins it anew.
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
     for folder in ("images", "labels", "known"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        (part / folder).mkdir(parents=True)
     for lesson in lessons:
         name = Path(lesson.view.key).stem
-        (out / "images" / f"{name}.jpg").write_bytes(picture_of(lesson.view.key))
-        _write_boxes(lesson, out, name)
+        (part / "images" / f"{name}.jpg").write_bytes(picture_of(lesson.view.key))
+        _write_boxes(lesson, part, name)
         on_lesson()
+    part.replace(out)
 
 
 def _write_boxes(lesson: Lesson, out: Path, name: str) -> None:

@@ -139,25 +139,23 @@ def suspicions(
     finders: Sequence[Finder],
     *,
     on_image: Callable[[], None] = lambda: None,
-) -> list[Suspicion]:
-    """Return what may have been left in pictures, the likeliest first.
-
-    Raises:
-        InputError: A picture cannot be read.
-    """
+) -> tuple[list[Suspicion], list[Path]]:
+    """Return what may have been left in pictures, the likeliest first, and what cannot be read."""
     found: list[Suspicion] = []
+    unreadable: list[Path] = []
     for path in paths:
         picture = cv2.imread(str(path))
+        on_image()
         if picture is None:
-            raise InputError(f"{path.name}: the picture cannot be read")
+            unreadable.append(path)
+            continue
         pixels = np.asarray(picture, np.uint8)
         for finder in finders:
             found += [
                 Suspicion(path=path, what=finder.what, box=box, score=score)
                 for box, score in _at_scales(finder, pixels)
             ]
-        on_image()
-    return sorted(found, key=lambda s: (-s.score, str(s.path)))
+    return sorted(found, key=lambda s: (-s.score, str(s.path))), unreadable
 
 
 def enlarged(path: Path, box: PixelBox, *, side_px: int = 240) -> Pixels:

@@ -44,8 +44,12 @@ def test_a_thing_seen_at_both_scales_is_one_suspicion_in_the_pictures_own_pixels
     # Two of the same name in different folders are two pictures.
     paths = [picture(tmp_path / "a", "1.png", plate=True), picture(tmp_path, "1.png", plate=False)]
 
-    [one] = suspicions(paths, [WhiteFinder()])
+    broken = tmp_path / "2.jpg"
+    broken.write_bytes(b"no picture")
 
+    [one], unreadable = suspicions([broken, *paths], [WhiteFinder()])
+
+    assert unreadable == [broken]
     assert one.path == paths[0]
     assert (one.box.left_px, one.box.right_px) == pytest.approx((50, 80), abs=1.5)
     assert (one.box.top_px, one.box.bottom_px) == pytest.approx((60, 70), abs=1.5)
@@ -93,4 +97,4 @@ def test_the_real_detectors_take_pictures_of_any_size(tmp_path: Path) -> None:
     plates = PlateFinder(next(ZOO.glob("license_plate*.onnx")))
 
     # Nothing is there to be found: grey, and no multiple of any stride.
-    assert suspicions([picture(tmp_path, "1.png", plate=False)], [faces, plates]) == []
+    assert suspicions([picture(tmp_path, "1.png", plate=False)], [faces, plates]) == ([], [])
