@@ -13,6 +13,7 @@ from deploy import (
     commands_models,
     commands_people,
     commands_privacy,
+    commands_rig,
 )
 from deploy.doors import expected_failures
 from deploy.queue_table import QueueFormat, print_queue
@@ -29,6 +30,7 @@ app.add_typer(commands_models.app, name="models", help="Detectors: list, check, 
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
+app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip
@@ -79,6 +81,17 @@ def parse_rig(text: str, *, name: str) -> RigFile:
         return RigFile(rig=_rig(numbers), clock=_clock(numbers))
     except ValueError as error:
         raise InputError(f"{name}: {error}") from error
+
+
+def rig_text(rig: CameraRig) -> str:
+    """Return a rig as TOML that `parse_rig` reads; the clock is left out, since clocks wander."""
+    places = {"focal": 1, "mount_height": 3, "pitch": 3, "yaw": 3, "roll": 3}
+    values: dict[str, float] = {"width_px": rig.width_px, "height_px": rig.height_px}
+    for part, digits in places.items():
+        unit = {"focal": "px", "mount_height": "m"}.get(part, "deg")
+        for key in (f"{part}_{unit}", f"{part}_sigma_{unit}"):
+            values[key] = round(getattr(rig, key), digits)
+    return f"# {rig.how}\n{tomli_w.dumps(values)}"
 
 
 def default_rig(clip: Clip) -> CameraRig:

@@ -6,6 +6,7 @@ are redacted before anything else happens to them. Gathering takes the observati
 pieces and makes defects of them.
 """
 
+from pipeline.line.calibrating import calibrate_drive, with_calibration
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.keep import gather_drive, process_piece
 from pipeline.line.prepare import (
@@ -24,6 +25,7 @@ __all__ = [
     "Means",
     "PlacedClip",
     "PreparedDrive",
+    "calibrate_drive",
     "gather_defects",
     "gather_drive",
     "pieces_of",
@@ -32,4 +34,5 @@ __all__ = [
     "rank_defects",
     "read_clip",
     "survey_piece",
+    "with_calibration",
 ]

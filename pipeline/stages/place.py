@@ -193,6 +193,11 @@ class Placer:
             for x, y in zip(np.interp(at, c, e), np.interp(at, c, n), strict=True)
         )
 
+    def fixes_since(self, start: datetime) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+        """Return N×3: seconds from an instant on (before it, negative), easting, northing."""
+        late_s = _since(start, self._track.started_at)
+        return np.column_stack((self._t + late_s, self._e, self._n))
+
     def _segment(self, t: float) -> int:
         """Return the index of the fix after t, where t lies between two near enough fixes."""
         if not self._t[0] <= t <= self._t[-1]:

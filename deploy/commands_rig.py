@@ -1,0 +1,114 @@
+"""`roadwear rig`: how a camera sits on its vehicle, from its own footage."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from deploy.doors import REFUSED, expected_failures, progress, say
+from deploy.receiving import read_batch
+from models import load_detector
+from pipeline import wiring
+from pipeline.adapters.rig_toml import rig_text
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.footage import Frame, WantedFrame
+from pipeline.domain.looks import Looked
+from pipeline.line import PreparedDrive, calibrate_drive, with_calibration
+from pipeline.stages.calibrate import CalibrateSettings, Calibration, grid_on_road
+from pipeline.stages.redact import RedactSettings, paint_over
+
+app = typer.Typer(no_args_is_help=True)
+_FIGURES = (
+    ("pitch, nose down", "pitch", "deg", "°"),
+    ("yaw, to the right", "yaw", "deg", "°"),
+    ("roll, right side down", "roll", "deg", "°"),
+    ("height over the road", "mount_height", "m", " m"),
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `calibrate` a word of its own."""
+
+
+@app.command()
+def calibrate(
+    clips: Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")],
+    track: Annotated[Path, typer.Option(help="GPX or NMEA track of the drive, times in UTC.")],
+    out: Annotated[Path, typer.Option(help="Folder for rig.toml and grid.jpg.")],
+    rig: Annotated[
+        Path | None,
+        typer.Option(help="What is known: at least the field of view, from the data sheet."),
+    ] = None,
+    started_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"],
+            help="When the first clip began (UTC), if its own date is missing or wrong.",
+        ),
+    ] = None,
+    spans: Annotated[int, typer.Option(help="Half minutes of footage to compare.", min=1)] = 3,
+) -> None:
+    """Estimate pitch, yaw, roll, height and clock, and draw the result on the road.
+
+    Film a minute on a dry, even road by daylight, at 15 mph or more, with a stop or a junction in
+    it for the clock. Look at grid.jpg: the lines must lie along the lane, and the red line on
+    the horizon. The field of view cannot be seen on a straight road: give it with --rig.
+    """
+    with expected_failures():
+        out.mkdir(parents=True, exist_ok=True)
+        settings = wiring.Settings.from_env()
+        batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
+        prepared = wiring.prepare(batch.received, settings.line())
+        how = CalibrateSettings(spans=spans)
+        lasting = sum(placed.clip.duration_s for placed in prepared.clips)
+        with progress("Following the road (s)", min(lasting, spans * how.span_s)) as bar:
+            found = calibrate_drive(
+                prepared,
+                wiring.footage(),
+                how,
+                on_second=lambda at: bar.update(bar.task_ids[0], completed=at),
+            )
+        _print(found)
+        if found.pose is None:
+            raise typer.Exit(REFUSED)
+        (out / "rig.toml").write_text(rig_text(found.rig), "utf-8")
+        picture = _picture(with_calibration(prepared, found), settings.model)
+        if picture is None:
+            say("No frame could be read to draw the grid on.")
+        else:
+            cv2.imwrite(str(out / "grid.jpg"), grid_on_road(picture, found.rig))
+        say(
+            f"Written to {out}: rig.toml and grid.jpg. Look at the picture before you use the file."
+        )
+
+
+def _print(found: Calibration) -> None:
+    rig: CameraRig = found.rig
+    if found.pose is not None:
+        for words, part, unit, sign in _FIGURES:
+            value, sigma = getattr(rig, f"{part}_{unit}"), getattr(rig, f"{part}_sigma_{unit}")
+            print(f"{words:24}{value:8.2f}{sign} ± {2 * sigma:.2f}{sign}")
+    if found.clock is not None:
+        offset, sigma = found.clock.offset_s, found.clock.sigma_s
+        print(f"{'clock, to be added':24}{offset:8.2f} s ± {2 * sigma:.2f} s")
+    print(f"from {found.pairs} pairs of pictures; ±: 95 of 100 lie within")
+    for sentence in (*found.moved, *found.words):
+        say(sentence)
+
+
+def _picture(prepared: PreparedDrive, model: str) -> NDArray[np.uint8] | None:
+    """Return a frame from the middle of the first clip, people and vehicles painted over."""
+    placed = prepared.clips[0]
+    pts = placed.clip.pts_at(placed.clip.duration_s / 2)
+    frames: list[Frame] = []
+    with wiring.footage().open(placed.location) as reader:
+        frames += reader.frames([WantedFrame(pts=pts, latest_pts=pts)])
+    for _, look in load_detector(model).look(frames):
+        if isinstance(look, Looked):
+            return paint_over(frames[0].pixels, look.bystanders, RedactSettings())
+    return None

@@ -1,0 +1,157 @@
+"""Calibrate a drive: read pairs of pictures, follow the road in them, and say what they tell."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.domain.errors import InputError
+from pipeline.domain.footage import Frame, WantedFrame
+from pipeline.domain.ports import Footage
+from pipeline.geometry.egomotion import Pinhole
+from pipeline.line.prepare import PlacedClip, PreparedDrive
+from pipeline.stages.calibrate import CalibrateSettings, Calibration, calibrated
+from pipeline.stages.follow import FollowSettings, PicturePair, RoadFollower
+
+# The next picture: at 50 a second and less, it is the one after this long.
+_SOON_S = 0.02
+# Pictures farther apart than this are no pair.
+_APART_S = 0.3
+
+
+def calibrate_drive(
+    prepared: PreparedDrive,
+    footage: Footage,
+    settings: CalibrateSettings,
+    *,
+    on_second: Callable[[float], None] = lambda _: None,
+) -> Calibration:
+    """Return how the camera sits and what its clock says, from the footage and the track.
+
+    Args:
+        prepared: The drive, with what was known beforehand.
+        footage: What opens clips.
+        settings: How pictures are compared, and how many.
+        on_second: Told how many seconds of footage were compared.
+
+    Raises:
+        InputError: A clip cannot be opened.
+    """
+    following = FollowSettings(height_m=prepared.rig.mount_height_m)
+    camera = Pinhole.of(prepared.rig, width_px=following.width_px)
+    follower = RoadFollower(camera=camera, settings=following)
+    zero = prepared.clips[0].started_at
+    seconds = 0.0
+    for placed, begin_s, end_s in spans_to_compare(prepared, settings):
+        late_s = (placed.started_at - zero).total_seconds()
+        for before, after in _pairs(placed, begin_s, end_s, footage, settings):
+            began_s, ended_s = (placed.clip.seconds_at(frame.ref.pts) for frame in (before, after))
+            at_s = (began_s + ended_s) / 2
+            follower.take(
+                PicturePair(
+                    before=_grey(before, camera),
+                    after=_grey(after, camera),
+                    at_s=late_s + at_s,
+                    lasting_s=ended_s - began_s,
+                    speed_mps=_speed_at(prepared, placed, at_s),
+                )
+            )
+            on_second(seconds + at_s - begin_s)
+        seconds += end_s - begin_s
+    # Both clocks' seconds count from when the first clip began by the camera's: what lies
+    # between them is the clock's offset.
+    return calibrated(
+        follower.pairs,
+        follower.refused,
+        prepared.rig,
+        prepared.placer.fixes_since(zero),
+        settings=settings,
+    )
+
+
+def with_calibration(prepared: PreparedDrive, found: Calibration) -> PreparedDrive:
+    """Return the drive with what was found; a clock that could not be told stays as it was."""
+    clips = prepared.clips
+    if found.clock is not None:
+        clips = tuple(replace(placed, clock=found.clock) for placed in clips)
+    return replace(prepared, rig=found.rig, clips=clips)
+
+
+def spans_to_compare(
+    prepared: PreparedDrive, settings: CalibrateSettings
+) -> Iterator[tuple[PlacedClip, float, float]]:
+    """Yield spans of clips, in seconds from each one's start, that tell the most.
+
+    Where the speed and the direction change, the clock shows; so the drive is cut into spans of
+    equal length, and those of the greatest change by GPS are taken, in order of time.
+    """
+    spans = []
+    for placed in prepared.clips:
+        lasting_s = placed.clip.duration_s
+        count = max(1, round(lasting_s / settings.span_s))
+        edges = np.linspace(0.0, lasting_s, count + 1)
+        for begin_s, end_s in pairwise(edges):
+            change = _change(prepared, placed, float(begin_s), float(end_s))
+            spans.append((change, placed, float(begin_s), float(end_s)))
+    taken = sorted(spans, key=lambda span: -span[0])[: settings.spans]
+    chosen = {(id(placed), begin_s) for _, placed, begin_s, _ in taken}
+    for _, placed, begin_s, end_s in spans:
+        if (id(placed), begin_s) in chosen:
+            yield placed, begin_s, end_s
+
+
+def _change(prepared: PreparedDrive, placed: PlacedClip, begin_s: float, end_s: float) -> float:
+    """Return by how many metres a second the velocity varies over a span; -1 off the track."""
+    velocities = []
+    for at_s in np.arange(begin_s, end_s, 1.0):
+        try:
+            pose = prepared.placer.pose_at(placed.begins_at + timedelta(seconds=float(at_s)))
+        except InputError:
+            continue
+        velocities.append(pose.speed_mps * np.exp(1j * np.radians(pose.heading_deg)))
+    return float(np.std(velocities)) if len(velocities) > (end_s - begin_s) / 2 else -1.0
+
+
+def _pairs(
+    placed: PlacedClip,
+    begin_s: float,
+    end_s: float,
+    footage: Footage,
+    settings: CalibrateSettings,
+) -> Iterator[tuple[Frame, Frame]]:
+    clip = placed.clip
+    wanted = []
+    for at_s in np.arange(begin_s, end_s - _APART_S, 1 / settings.pairs_a_s):
+        for seconds in (float(at_s), float(at_s) + _SOON_S):
+            pts = clip.pts_at(seconds)
+            wanted.append(WantedFrame(pts=pts, latest_pts=pts))
+    with footage.open(placed.location) as reader, closing(reader.frames(wanted)) as frames:
+        before: Frame | None = None
+        for frame in frames:
+            if before is None:
+                before = frame
+                continue
+            if clip.seconds_at(frame.ref.pts) - clip.seconds_at(before.ref.pts) > _APART_S:
+                before = frame
+                continue
+            yield before, frame
+            before = None
+
+
+def _grey(frame: Frame, camera: Pinhole) -> NDArray[np.uint8]:
+    grey = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY)
+    size = camera.width_px, camera.height_px
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _speed_at(prepared: PreparedDrive, placed: PlacedClip, at_s: float) -> float:
+    """Return the speed by GPS; 0 where there is no position."""
+    try:
+        return prepared.placer.pose_at(placed.begins_at + timedelta(seconds=at_s)).speed_mps
+    except InputError:
+        return 0.0

@@ -1,0 +1,215 @@
+"""Calibrate: how the camera sits, and what its clock says, from the footage and the track. Pure.
+
+Pairs of pictures a moment apart show how the road moves by. Each pair gives the camera's pose
+against the direction of travel and the distance travelled in heights of the camera; with the
+way by GPS the height follows, and from both ways' course in time the clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.track import ClockOffset
+from pipeline.geometry.calibration import (
+    ClockEstimate,
+    Estimate,
+    PairMotion,
+    PoseEstimate,
+    pool_clock,
+    pool_pose,
+)
+from pipeline.geometry.ground import image_points
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+_GRID_AHEAD_M, _GRID_SIDE_M, _HORIZON_M = (2.0, 20.0), 3, 10_000.0
+_DARK, _LIGHT, _HORIZON_COLOUR = (0, 0, 0), (255, 255, 255), (0, 0, 255)
+_FAR_OFF_PX = 1e5
+
+# A slower vehicle shows too little motion for the pose.
+_SLOWEST_MPS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateSettings:
+    """What is compared, and what is taken for known.
+
+    Attributes:
+        pairs_a_s: Pairs of pictures in a second of footage.
+        span_s: Footage is compared in spans of about this length …
+        spans: … and so many of them, those in which speed and direction change the most.
+        clock_within_s: Offsets of the clock up to this are looked for.
+        clock_known_s: An offset whose sigma is larger is not taken for known.
+        moved_sigmas: A pose that differs by more from what was given: the camera was moved.
+    """
+
+    pairs_a_s: float = 5.0
+    span_s: float = 30.0
+    spans: int = 3
+    clock_within_s: float = 4.0
+    clock_known_s: float = 0.3
+    moved_sigmas: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What footage and track say of the camera.
+
+    Attributes:
+        rig: What is used from now on: estimated where the footage tells, else as it was known.
+        clock: The camera's clock; None where the footage does not tell.
+        pose: The estimate alone; None where too few pairs of pictures could be used.
+        motion: Of height and clock, likewise.
+        pairs: How many pairs of pictures were used.
+        moved: Which figures differ from what was given, beyond doubt: the mount has moved, or
+            this is another vehicle's camera.
+        words: What could not be known and what to do about it, a sentence each.
+    """
+
+    rig: CameraRig
+    clock: ClockOffset | None
+    pose: PoseEstimate | None
+    motion: ClockEstimate | None
+    pairs: int
+    moved: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+def calibrated(
+    pairs: Sequence[PairMotion],
+    refused: int,
+    rig: CameraRig,
+    fixes: Array,
+    *,
+    settings: CalibrateSettings,
+) -> Calibration:
+    """Return what the pairs that were followed say, joined with what was known.
+
+    Args:
+        pairs: How the camera moved, in order of time.
+        refused: In how many more pairs the road could not be followed.
+        rig: What was known, with sigmas.
+        fixes: N×3: the track's seconds from the pairs' zero on, easting, northing.
+        settings: What is taken for known.
+    """
+    motion = pool_clock(pairs, fixes, within_s=settings.clock_within_s)
+    least = _SLOWEST_MPS / (motion.height.value if motion else rig.mount_height_m)
+    pose = pool_pose([pair for pair in pairs if pair.heights_a_s > least])
+    words: list[str] = []
+    if pose is None:
+        words.append(
+            f"The camera's pose could not be estimated: in only {len(pairs)} of "
+            f"{len(pairs) + refused} pairs of pictures could the road be "
+            "followed. Film a dry, even road by daylight with a clean lens and no bonnet in view, "
+            "at 15 mph or more for a minute; or measure the camera and give its rig file."
+        )
+    known = motion is not None and motion.offset.sigma <= settings.clock_known_s
+    if motion is None:
+        words.append(
+            "Height and clock could not be estimated: the track and the footage have too little "
+            "time in common, or the road could not be followed."
+        )
+    elif motion.at_edge:
+        known = False
+        words.append(
+            f"The clock is off by {settings.clock_within_s:.0f} s or more, or this track belongs "
+            "to other footage; give the offset in the rig file, or the track of this drive."
+        )
+    elif not known:
+        words.append(
+            "The clock could not be checked: the vehicle kept its speed and direction, so the "
+            f"footage fits the track within ±{2 * motion.offset.sigma:.1f} s alike. A stop or a "
+            "junction in the footage would tell."
+        )
+    clock = None
+    if motion is not None and known:
+        how = f"motion in the picture against GPS, {motion.intervals} intervals"
+        clock = ClockOffset(offset_s=motion.offset.value, sigma_s=motion.offset.sigma, how=how)
+    found = _estimates(pose, motion)
+    moved = tuple(
+        f"{name.replace('_', ' ')}: {getattr(rig, name):.2f} was given, {one.value:.2f} is seen"
+        for name, one in found.items()
+        if abs(one.value - getattr(rig, name))
+        > settings.moved_sigmas * np.hypot(one.sigma, getattr(rig, _sigma_of(name)))
+    )
+    return Calibration(
+        rig=_joined(rig, found),
+        clock=clock,
+        pose=pose,
+        motion=motion,
+        pairs=len(pairs),
+        moved=moved,
+        words=tuple(words),
+    )
+
+
+def _estimates(pose: PoseEstimate | None, motion: ClockEstimate | None) -> dict[str, Estimate]:
+    """Return the estimates by the names that a rig has for them."""
+    found: dict[str, Estimate] = {}
+    if pose is not None:
+        found |= {"pitch_deg": pose.pitch, "yaw_deg": pose.yaw, "roll_deg": pose.roll}
+        if motion is not None:
+            found["mount_height_m"] = motion.height
+    return found
+
+
+def _joined(rig: CameraRig, found: dict[str, Estimate]) -> CameraRig:
+    """Return the rig with estimates in place of what was known less well."""
+    better = {name: one for name, one in found.items() if one.sigma < getattr(rig, _sigma_of(name))}
+    if not better:
+        return rig
+    values = asdict(rig)
+    for name, one in better.items():
+        values |= {name: one.value, _sigma_of(name): one.sigma}
+    what = ", ".join(name.rsplit("_", 1)[0].replace("_", " ") for name in better)
+    values["how"] = f"estimated from the footage: {what}; else {rig.how}"
+    return CameraRig(**values)
+
+
+def _sigma_of(name: str) -> str:
+    """Return what a rig calls the sigma of one of its figures: pitch_deg, pitch_sigma_deg."""
+    part, unit = name.rsplit("_", 1)
+    return f"{part}_sigma_{unit}"
+
+
+def grid_on_road(pixels: Pixels, rig: CameraRig) -> Pixels:
+    """Return a copy with the horizon, and a grid of one metre by two, drawn on the road.
+
+    By it a person sees at once whether a rig fits: the lines along lie along the lane, the
+    horizon lies on the horizon.
+
+    Args:
+        pixels: H×W×3, a frame of the rig's camera.
+        rig: The camera.
+    """
+    drawn = pixels.copy()
+    thick = max(1, rig.width_px // 640)
+    along = np.linspace(*_GRID_AHEAD_M, 60)
+    for right_m in range(-_GRID_SIDE_M, _GRID_SIDE_M + 1):
+        _line(drawn, np.column_stack((np.full_like(along, right_m), along)), rig, thick)
+    across = np.linspace(-_GRID_SIDE_M, _GRID_SIDE_M, 40)
+    for ahead_m in range(int(_GRID_AHEAD_M[0]), int(_GRID_AHEAD_M[1]) + 1, 2):
+        _line(drawn, np.column_stack((across, np.full_like(across, ahead_m))), rig, thick)
+        at = image_points(np.array([[float(_GRID_SIDE_M), float(ahead_m)]]), rig)[0]
+        place = (int(at[0]) + 4 * thick, int(at[1]))
+        if 0 <= place[0] < rig.width_px and 0 <= place[1] < rig.height_px:
+            words, font = f"{ahead_m} m", cv2.FONT_HERSHEY_SIMPLEX
+            for colour, wide in ((_DARK, 3 * thick), (_LIGHT, thick)):
+                cv2.putText(drawn, words, place, font, 0.4 * thick, colour, wide, cv2.LINE_AA)
+    far = image_points(np.array([[-_HORIZON_M / 2, _HORIZON_M], [_HORIZON_M / 2, _HORIZON_M]]), rig)
+    ends = [(int(x), int(y)) for x, y in far]
+    cv2.line(drawn, ends[0], ends[1], _HORIZON_COLOUR, thick, cv2.LINE_AA)
+    return drawn
+
+
+def _line(drawn: Pixels, ground: Array, rig: CameraRig, thick: int) -> None:
+    seen = image_points(ground, rig)
+    inside = np.isfinite(seen).all(axis=1) & (np.abs(seen) < _FAR_OFF_PX).all(axis=1)
+    points = np.round(seen[inside]).astype(np.int32)
+    for colour, wide in ((_DARK, 3 * thick), (_LIGHT, thick)):
+        cv2.polylines(drawn, [points], isClosed=False, color=colour, thickness=wide)

@@ -1,0 +1,351 @@
+"""Follow: how the camera moved between two pictures of the road. Pure.
+
+Points of the road are followed from one picture to the next; what they have in common is the
+camera's pose against the direction of travel and the distance in heights of the camera.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.geometry.calibration import PairMotion
+from pipeline.geometry.egomotion import (
+    Expected,
+    FittedMotion,
+    Motion,
+    Pinhole,
+    fit_motion,
+    homography,
+)
+from pipeline.geometry.ground import camera_axes
+
+Array = NDArray[np.float64]
+Grey = NDArray[np.uint8]
+
+# What is expected of a camera of which nothing is known, and of one that was found: degrees,
+# heights and radians.
+_UNKNOWN = np.array([12.0, 6.0, 4.0, 1.0, 0.02, 0.02, 0.02])
+_FOUND = np.array([2.0, 2.0, 2.0, 0.5, 0.01, 0.01, 0.01])
+_START_PITCHES_DEG = (2.0, 7.0, 13.0, 20.0, 28.0)
+_START_SHARES = (0.6, 1.0, 1.6)
+_NEAR_PX = 0.7
+# From what distance on a point begins to be doubted: before the second look, and after it.
+_TOLERANCES_PX = (2.0, 0.5), (0.2,)
+_CORNER_QUALITY = 0.003
+_MARGIN_PX = 40
+# Light and contrast are evened out over so many pixels; below so many grey levels is noise.
+_LIGHT_PX = 8.0
+_NOISE_GREY = 2.0
+_LEAST_HEIGHTS = -0.1
+# A camera is found when so many pairs agree within so many degrees of pitch and roll.
+_AGREEING, _AGREE_DEG = 4, 1.5
+_SURE = 0.85
+# A slower vehicle shows too little motion for the pose.
+_SLOWEST_MPS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowSettings:
+    """How pictures are compared.
+
+    Attributes:
+        width_px: Pictures are scaled to this width.
+        points: Points of the road that are followed from one picture to the next, at most …
+        fewest_points: … and at least, or the pair is left out.
+        far_heights: Only road nearer than so many heights of the camera …
+        side_m: … and so near to the middle is used: beyond are kerbs, hedges and parked cars.
+        height_m: Of the camera, roughly, as long as nothing is known of it.
+        most_pitch_deg: A camera that looks down more steeply is not what this is made for.
+        most_heights: Nobody drives farther between two pictures that still show the same road.
+        least_explained: Share of the points that a motion must explain, or the pair is left out.
+        longest_search: After so many pairs in which no camera was found, none is looked for.
+    """
+
+    width_px: int = 640
+    points: int = 300
+    fewest_points: int = 25
+    far_heights: float = 12.0
+    side_m: float = 3.5
+    height_m: float = 1.5
+    most_pitch_deg: float = 50.0
+    most_heights: float = 4.0
+    least_explained: float = 0.6
+    longest_search: int = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PicturePair:
+    """Two pictures a moment apart.
+
+    Attributes:
+        before: H×W, grey, of the width that the settings name.
+        after: The next one.
+        at_s: The middle between them, seconds by the camera's clock.
+        lasting_s: Time between them.
+        speed_mps: By GPS, as far as the clock is known.
+    """
+
+    before: Grey
+    after: Grey
+    at_s: float
+    lasting_s: float
+    speed_mps: float
+
+
+@dataclass(slots=True, kw_only=True)
+class RoadFollower:
+    """Takes pairs in order of time, and keeps how the camera moved in each.
+
+    Until the camera's pose is roughly known, every pose is tried, which is slow; from then on the
+    pairs tell it more exactly.
+
+    Attributes:
+        camera: The lens, at the settings' width.
+        settings: How pictures are compared.
+        pairs: What was found, in order of time.
+        refused: How many pairs could not be used.
+    """
+
+    camera: Pinhole
+    settings: FollowSettings = field(default_factory=FollowSettings)
+    pairs: list[PairMotion] = field(default_factory=list)
+    refused: int = 0
+    _waiting: list[PicturePair] = field(default_factory=list)
+    _guesses: list[Motion] = field(default_factory=list)
+    _pose: Motion | None = None
+    _heights_a_s: float = 0.0
+
+    def take(self, pair: PicturePair) -> None:
+        """Follow the road through one more pair."""
+        if self._pose is not None:
+            self._follow(pair)
+            return
+        self._waiting.append(pair)
+        if len(self._waiting) > self.settings.longest_search or pair.speed_mps < _SLOWEST_MPS:
+            return
+        self._search(pair)
+        if self._pose is not None:
+            waiting, self._waiting = self._waiting, []
+            for one in waiting:
+                self._follow(one)
+
+    def _search(self, pair: PicturePair) -> None:
+        found = find_motion(
+            pair.before,
+            pair.after,
+            self.camera,
+            heights=pair.speed_mps * pair.lasting_s / self.settings.height_m,
+            settings=self.settings,
+        )
+        if found is None or found.explained(_NEAR_PX) < self.settings.least_explained:
+            return
+        self._guesses.append(found.motion)
+        values = np.array([guess.values for guess in self._guesses])
+        middle = np.median(values, axis=0)
+        agree = (np.abs(values[:, [0, 2]] - middle[[0, 2]]) < _AGREE_DEG).all(axis=1)
+        if agree.sum() >= _AGREEING and agree.mean() > 0.5:  # noqa: PLR2004 - the most of them
+            self._pose = Motion.from_values(np.median(values[agree], axis=0))
+            travelled = pair.speed_mps * pair.lasting_s
+            height_m = travelled / found.motion.heights
+            self.settings = replace(self.settings, height_m=height_m)
+            self._heights_a_s = found.motion.heights / pair.lasting_s
+
+    def _follow(self, pair: PicturePair) -> None:
+        """Try the speed of the last pair first, then that of GPS, and standing still."""
+        assert self._pose is not None  # noqa: S101 - called only when it is known
+        before, after = even_light(pair.before), even_light(pair.after)
+        by_gps = pair.speed_mps / self.settings.height_m
+        best: FittedMotion | None = None
+        for rate in (self._heights_a_s, by_gps, 0.0, self._heights_a_s / 2):
+            expected = Expected(
+                motion=self._pose.with_heights(rate * pair.lasting_s), spread=_FOUND
+            )
+            found = follow_road(before, after, self.camera, expected, settings=self.settings)
+            if found is None:
+                continue
+            if best is None or found.explained(_NEAR_PX) > best.explained(_NEAR_PX):
+                best = found
+            if best.explained(_NEAR_PX) > _SURE:
+                break
+        if best is None or best.explained(_NEAR_PX) < self.settings.least_explained:
+            self.refused += 1
+            return
+        self._heights_a_s = best.motion.heights / pair.lasting_s
+        self.pairs.append(PairMotion(at_s=pair.at_s, lasting_s=pair.lasting_s, fitted=best))
+
+
+def follow_road(
+    before: Grey,
+    after: Grey,
+    camera: Pinhole,
+    expected: Expected,
+    *,
+    settings: FollowSettings,
+) -> FittedMotion | None:
+    """Return how the camera moved between two pictures, from points of the road.
+
+    The second picture is first turned back by the expected motion, so that a point's
+    surroundings look alike in both; what is left to follow is small. Then once more by what was
+    found.
+
+    Args:
+        before: H×W, grey, as wide as the camera's pictures.
+        after: The next one.
+        camera: The camera.
+        expected: The motion that is expected.
+        settings: How pictures are compared.
+
+    Returns:
+        None where too few points could be followed, or the motion cannot be.
+    """
+    found: FittedMotion | None = None
+    motion = expected.motion
+    for tolerances_px in _TOLERANCES_PX:
+        points = _followed(before, after, camera, motion, settings)
+        if points is None:
+            return None
+        found = fit_motion(*points, camera, expected, first=motion, tolerances_px=tolerances_px)
+        motion = found.motion
+        if not _can_be(motion, settings):
+            return None
+    return found
+
+
+def find_motion(
+    before: Grey,
+    after: Grey,
+    camera: Pinhole,
+    *,
+    heights: float,
+    settings: FollowSettings,
+) -> FittedMotion | None:
+    """Return the motion between two pictures of a camera of which nothing is known.
+
+    Args:
+        before: H×W, grey.
+        after: The next one.
+        camera: The camera.
+        heights: Distance travelled, in heights, within a factor of two or so.
+        settings: How pictures are compared.
+    """
+    half = Pinhole(
+        width_px=camera.width_px // 2,
+        height_px=camera.height_px // 2,
+        focal_px=camera.focal_px / 2,
+    )
+    small = [_scaled(picture, half) for picture in (before, after)]
+    tried = [
+        follow_road(
+            small[0],
+            small[1],
+            half,
+            Expected(
+                motion=Motion(pitch_deg=pitch, yaw_deg=0.0, roll_deg=0.0, heights=heights * share),
+                spread=_UNKNOWN,
+            ),
+            settings=settings,
+        )
+        for pitch in _START_PITCHES_DEG
+        for share in _START_SHARES
+    ]
+    likely = max(
+        (one for one in tried if one is not None),
+        key=lambda one: float(np.sum(one.errors_px < _NEAR_PX)) / max(len(one.errors_px), 60),
+        default=None,
+    )
+    if likely is None:
+        return None
+    expected = Expected(motion=likely.motion, spread=_UNKNOWN)
+    return follow_road(before, after, camera, expected, settings=settings)
+
+
+def even_light(picture: Grey) -> Grey:
+    """Return a picture of which every part has the same mean and contrast.
+
+    On asphalt under a shadow, or beside a bright line, points are then found as well as elsewhere.
+    """
+    values = picture.astype(np.float32)
+    off = values - cv2.GaussianBlur(values, (0, 0), _LIGHT_PX)
+    spread = np.sqrt(cv2.GaussianBlur(off * off, (0, 0), _LIGHT_PX) + _NOISE_GREY**2)
+    return np.asarray(np.clip(128 + 40 * off / spread, 0, 255), np.uint8)
+
+
+def _followed(
+    before: Grey, after: Grey, camera: Pinhole, motion: Motion, settings: FollowSettings
+) -> tuple[Array, Array] | None:
+    """Return points of the road in both pictures."""
+    there = homography(motion, camera)
+    size = camera.width_px, camera.height_px
+    back = np.linalg.inv(there)
+    turned = cv2.warpPerspective(after, back, size, flags=cv2.INTER_LINEAR)
+    in_both = cv2.warpPerspective(np.full_like(after, 255), back, size, flags=cv2.INTER_NEAREST)
+    road = cv2.erode(
+        np.minimum(_road(motion, camera, settings), in_both), np.ones((15, 15), np.uint8)
+    )
+    corners = cv2.goodFeaturesToTrack(
+        before, settings.points, _CORNER_QUALITY, 6, mask=road, blockSize=5
+    )
+    if corners is None or len(corners) < settings.fewest_points:
+        return None
+    points = np.asarray(corners, np.float32).reshape(-1, 1, 2)
+    # Above the road there is nothing to follow.
+    top = max(int(points[..., 1].min()) - _MARGIN_PX, 0)
+    shift = np.array([0, top], np.float32)
+    forth, astray = _there_and_back(
+        before[top:], np.asarray(turned[top:], np.uint8), points - shift
+    )
+    forth += shift
+    good = astray < _NEAR_PX
+    if good.sum() < settings.fewest_points:
+        return None
+    moved = cv2.perspectiveTransform(forth[good], there).reshape(-1, 2)
+    return points.reshape(-1, 2)[good].astype(np.float64), moved.astype(np.float64)
+
+
+def _there_and_back(
+    before: Grey, after: Grey, points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], Array]:
+    """Follow points; and back, which says how far astray each went, in pixels."""
+    window, levels = (21, 21), 3
+    nowhere = np.zeros_like(points)
+    forth, seen, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, points, nowhere, winSize=window, maxLevel=levels
+    )
+    again, seen_again, _ = cv2.calcOpticalFlowPyrLK(
+        after, before, forth, nowhere.copy(), winSize=window, maxLevel=levels
+    )
+    astray = np.linalg.norm((again - points).reshape(-1, 2), axis=1)
+    lost = (np.asarray(seen).ravel() == 0) | (np.asarray(seen_again).ravel() == 0)
+    return np.asarray(forth, np.float32), np.where(lost, np.inf, astray)
+
+
+def _road(motion: Motion, camera: Pinhole, settings: FollowSettings) -> Grey:
+    """Return H×W: 255 where the picture shows road that is near enough."""
+    coarse = 4
+    rows, columns = np.mgrid[0 : camera.height_px : coarse, 0 : camera.width_px : coarse]
+    pixels = np.column_stack((columns.ravel(), rows.ravel())).astype(np.float64)
+    axes = camera_axes(pitch_deg=motion.pitch_deg, yaw_deg=motion.yaw_deg, roll_deg=motion.roll_deg)
+    directions = camera.rays(pixels) @ axes.T
+    down = np.maximum(-directions[:, 2], 1e-6)
+    near = (directions[:, 1] < settings.far_heights * down) & (
+        np.abs(directions[:, 0]) < settings.side_m / settings.height_m * down
+    )
+    mask = near.reshape(rows.shape).astype(np.uint8) * 255
+    size = camera.width_px, camera.height_px
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _scaled(picture: Grey, camera: Pinhole) -> Grey:
+    size = camera.width_px, camera.height_px
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _can_be(motion: Motion, settings: FollowSettings) -> bool:
+    return (
+        -10 < motion.pitch_deg < settings.most_pitch_deg  # noqa: PLR2004 - nearly level
+        and abs(motion.yaw_deg) < 30  # noqa: PLR2004 - a forward camera
+        and abs(motion.roll_deg) < 20  # noqa: PLR2004
+        and _LEAST_HEIGHTS < motion.heights < settings.most_heights
+    )
