@@ -78,6 +78,33 @@ def street(
 
 
 @app.command()
+def where(
+    seeds: Annotated[int, typer.Option(help="How many streets, seeds 0 …")] = 20,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    drives: Annotated[int, typer.Option(help="How often each is driven, each camera hidden.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Hidden cameras and clocks on simulated streets: how well the footage tells them."""
+    from pipeline.simulator.bench_where import (  # noqa: PLC0415 - only where it is needed
+        WhereBench,
+        figures_of_trials,
+        run_where_bench,
+    )
+
+    bench = WhereBench(seeds=tuple(range(first_seed, first_seed + seeds)), drives=drives)
+    with (
+        expected_failures(),
+        progress("Drives with a hidden camera", seeds * drives) as bar,
+    ):
+        trials, refused = run_where_bench(
+            bench,
+            grid=Ostn15Grid(epoch_year=2026.1),
+            on_drive=lambda: bar.advance(bar.task_ids[0]),
+        )
+    _show(figures_of_trials(trials, refused), as_json=as_json)
+
+
+@app.command()
 def survey(
     clip: Annotated[Path, typer.Argument(help="The clip.")],
     track: Annotated[Path, typer.Option("--track", help="Its track.")],

@@ -17,6 +17,9 @@ _COMMON_DEG = 0.04
 _COMMON_SHARE = 0.006
 # Pairs within this time share the vehicle's pitching and swaying.
 _BLOCK_S = 1.0
+# A camera up to two metres or so ahead of the rear axle: degrees of yaw for a bend of one radian
+# in a height of the camera.
+_BEND_DEG = 50.0
 _FEWEST_PAIRS = 8
 _FEWEST_INTERVALS = 6
 # A fix says little of the speed over less than this.
@@ -103,12 +106,9 @@ def pool_pose(pairs: Sequence[PairMotion]) -> PoseEstimate | None:
     bends = np.array(
         [pair.fitted.motion.turn_rad[1] / max(pair.fitted.motion.heights, 1e-3) for pair in pairs]
     )
-    pitch, roll = (
-        _regressed(values[:, i], sigmas[:, i], at_s, np.ones((len(pairs), 1))) for i in (0, 2)
-    )
-    yaw = _regressed(
-        values[:, 1], sigmas[:, 1], at_s, np.column_stack((np.ones(len(pairs)), bends))
-    )
+    ones = np.ones(len(pairs))
+    pitch, roll = (_regressed(values[:, i], sigmas[:, i], at_s, ones[:, None]) for i in (0, 2))
+    yaw = _regressed(values[:, 1], sigmas[:, 1], at_s, np.column_stack((ones, bends)))
     return PoseEstimate(pitch=pitch, yaw=yaw, roll=roll, pairs=len(pairs))
 
 
@@ -255,18 +255,21 @@ def _thinned(fixes: Array) -> Array:
 def _regressed(values: Array, sigmas: Array, at_s: Array, columns: Array) -> Estimate:
     """Return the first coefficient of a robust weighted regression, and its sigma.
 
-    Pairs within a second count as one trial: they share the vehicle's pitching.
+    Pairs within a second count as one trial: they share the vehicle's pitching. A second
+    coefficient is that of a bend, of which something is known.
     """
     middle = np.median(values)
     scatter = 1.48 * float(np.median(np.abs(values - middle)))
     good = np.abs(values - middle) <= _OUTLIER * max(scatter, _COMMON_DEG)
     x, y = columns[good], values[good]
     weights = 1 / (sigmas[good] ** 2 + scatter**2 + _COMMON_DEG**2)
-    inverse = np.linalg.pinv(x.T @ (x * weights[:, None]))
+    known = np.diag([0.0, 1 / _BEND_DEG**2])[: x.shape[1], : x.shape[1]]
+    inverse = np.linalg.pinv(x.T @ (x * weights[:, None]) + known)
     found = inverse @ (x.T @ (weights * y))
     left = weights * (y - x @ found)
     blocks = np.floor(at_s[good] / _BLOCK_S).astype(int)
     pulls = np.array([(x[blocks == b] * left[blocks == b, None]).sum(axis=0) for b in set(blocks)])
     count = len(pulls)
-    spread = inverse @ (pulls.T @ pulls) @ inverse * (count / max(count - x.shape[1], 1))
+    chance = pulls.T @ pulls * (count / max(count - x.shape[1], 1))
+    spread = inverse @ (chance + known) @ inverse
     return Estimate(value=float(found[0]), sigma=math.hypot(math.sqrt(spread[0, 0]), _COMMON_DEG))

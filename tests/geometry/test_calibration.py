@@ -1,0 +1,130 @@
+"""From pairs of pictures to one camera and one clock: what is told, and what is left unknown."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipeline.geometry.calibration import PairMotion, pool_clock, pool_pose
+from pipeline.geometry.egomotion import FittedMotion, Motion
+
+Speed = Callable[[float], float]
+
+HEIGHT_M = 1.6
+
+
+def a_pair(at_s: float, *, pitch: float, yaw: float, heights: float, turn: float) -> PairMotion:
+    motion = Motion(
+        pitch_deg=pitch, yaw_deg=yaw, roll_deg=0.5, heights=heights, turn_rad=(0.0, turn, 0.0)
+    )
+    fitted = FittedMotion(
+        motion=motion, sigmas=np.full(7, 0.1), errors_px=np.full(40, 0.1, np.float64)
+    )
+    return PairMotion(at_s=at_s, lasting_s=0.04, fitted=fitted)
+
+
+def drive(speed_of: Speed, *, seed: int, lasting_s: float = 40.0) -> list[PairMotion]:
+    """Return pairs of a straight drive; the camera's pitch wanders, and yaw follows the bend."""
+    chance = np.random.default_rng(seed)
+    pairs = []
+    for at_s in np.arange(0.1, lasting_s, 0.2):
+        heights = speed_of(float(at_s)) * 0.04 / HEIGHT_M
+        pairs.append(
+            a_pair(
+                float(at_s),
+                pitch=5.0 + chance.normal(0, 0.3),
+                yaw=-1.0 + chance.normal(0, 0.3),
+                heights=heights * (1 + chance.normal(0, 0.01)),
+                turn=0.0,
+            )
+        )
+    return pairs
+
+
+def fixes_of(speed_of: Speed, *, offset_s: float, seed: int, lasting_s: float = 40.0) -> np.ndarray:
+    """Return fixes of a drive to the north, by a clock that is ahead of the camera's."""
+    chance = np.random.default_rng([seed, 9])
+    fine = np.arange(0.0, lasting_s + 10, 0.02)
+    driven = np.cumsum([speed_of(float(t)) * 0.02 for t in fine])
+    times = np.arange(0.0, lasting_s, 1.0)
+    error = np.cumsum(chance.normal(0, 0.3, (len(times), 2)), axis=0)
+    north = np.interp(times, fine, driven)
+    return np.column_stack((times + offset_s, 400_000 + error[:, 0], 300_000 + north + error[:, 1]))
+
+
+def stopping(t: float) -> float:
+    return 0.0 if 18 < t < 24 else 9.0
+
+
+def steady(_: float) -> float:
+    return 9.0
+
+
+@pytest.mark.parametrize("offset_s", [-2.6, 0.0, 1.7])
+def test_a_stop_tells_the_clock_and_the_way_the_height(offset_s: float) -> None:
+    pairs = drive(stopping, seed=1)
+
+    found = pool_clock(pairs, fixes_of(stopping, offset_s=offset_s, seed=1))
+
+    assert found is not None
+    assert found.offset.value == pytest.approx(offset_s, abs=0.15)
+    assert found.offset.sigma < 0.15
+    assert found.height.value == pytest.approx(HEIGHT_M, abs=3 * found.height.sigma)
+    assert found.height.sigma < 0.08
+    assert not found.at_edge
+
+
+def test_at_a_steady_speed_the_clock_stays_unknown_and_the_height_does_not() -> None:
+    found = pool_clock(drive(steady, seed=2), fixes_of(steady, offset_s=1.0, seed=2))
+
+    assert found is not None
+    assert found.offset.sigma > 0.5
+    assert found.height.value == pytest.approx(HEIGHT_M, rel=0.06)
+
+
+def test_a_clock_that_is_farther_off_than_was_looked_for_lies_at_the_edge() -> None:
+    pairs = drive(stopping, seed=3, lasting_s=60)
+
+    found = pool_clock(pairs, fixes_of(stopping, offset_s=7.0, seed=3, lasting_s=60))
+
+    assert found is not None
+    assert found.at_edge
+
+
+def test_too_little_in_common_is_no_estimate() -> None:
+    pairs = drive(stopping, seed=4)
+    fixes = fixes_of(stopping, offset_s=0.0, seed=4)
+
+    assert pool_clock(pairs[:5], fixes) is None
+    assert pool_clock(pairs, fixes[:3]) is None
+    assert pool_clock(pairs, fixes + np.array([500.0, 0.0, 0.0])) is None
+    assert pool_pose(pairs[:5]) is None
+
+
+def test_the_pose_is_a_robust_mean_whose_sigma_covers_the_truth() -> None:
+    inside = 0
+    for seed in range(60):
+        pairs = drive(steady, seed=seed)
+        # Three pairs followed a lorry and not the road.
+        pairs[10:13] = [
+            a_pair(p.at_s, pitch=20.0, yaw=9.0, heights=0.2, turn=0.0) for p in pairs[10:13]
+        ]
+        found = pool_pose(pairs)
+        assert found is not None
+        inside += abs(found.pitch.value - 5.0) <= 2 * found.pitch.sigma
+
+    assert inside >= 54
+
+
+def test_yaw_is_read_off_where_the_road_is_straight() -> None:
+    chance = np.random.default_rng(5)
+    pairs = []
+    for at_s in np.arange(0.0, 30.0, 0.3):
+        bend = chance.uniform(0.0, 0.02)
+        yaw = 2.0 + 40 * bend + chance.normal(0, 0.1)
+        pairs.append(a_pair(float(at_s), pitch=5.0, yaw=yaw, heights=0.3, turn=0.3 * bend))
+
+    found = pool_pose(pairs)
+
+    assert found is not None
+    assert found.yaw.value == pytest.approx(2.0, abs=0.1)
