@@ -83,7 +83,8 @@ def train(
 
             def on_step(step: Step) -> None:
                 bar.update(bar.task_ids[0], completed=step.epoch + step.done / step.steps)
-                if step.tuned:
+                # The vendor reports once more, after the last epoch, what the best one gave.
+                if step.tuned and step.epoch < step.epochs:
                     say(_epoch_words(step))
 
             best = run(

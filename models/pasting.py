@@ -22,6 +22,7 @@ _ENLARGED_AT_MOST = 1.3
 _SIZE_JITTER = 0.25
 _SHIFT_ACROSS, _SHIFT_ALONG = 0.12, 0.04
 _TRIES = 6
+_STAIN_DARKENS, _STAIN_UNEVEN = (0.15, 0.5), 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -83,7 +84,7 @@ class Paster:
         """Take what is pasted, and spots: N×4 as shares of a picture, as in `cut_out`."""
         self._cutouts = cutouts
         self._sizes = np.array([one.hole_px for one in cutouts], np.float32).reshape(-1, 2)
-        self._spots = spots
+        self.spots = spots
 
     def paste(
         self, picture: Pixels, taken: Boxes, chance: np.random.Generator
@@ -112,7 +113,7 @@ class Paster:
         return picture, np.array(made, np.float32).reshape(-1, 4)
 
     def _spot(self, chance: np.random.Generator) -> list[float]:
-        x, y, w, h = self._spots[int(chance.integers(len(self._spots)))].tolist()
+        x, y, w, h = self.spots[int(chance.integers(len(self.spots)))].tolist()
         size = 1 + _SIZE_JITTER * chance.uniform(-1, 1)
         return [
             x + _SHIFT_ACROSS * chance.uniform(-1, 1),
@@ -152,6 +153,49 @@ class Paster:
         window = result[at_y : at_y + rows, at_x : at_x + cols]
         window[:] = _blend(patch, window, mask)
         return result
+
+
+def stain(picture: Pixels, taken: Boxes, spots: Boxes, chance: np.random.Generator) -> Pixels:
+    """Paint one to three dark flat patches, as of oil, damp or an old repair, that are no damage.
+
+    The road's texture stays: it is only darker there. They lie where holes may lie, and are up to
+    three times as large.
+
+    Args:
+        picture: H×W×3 uint8 BGR; it is not changed.
+        taken: N×4 boxes that must stay clear, as shares.
+        spots: M×4, where this camera has seen holes and how large.
+        chance: Source of what goes where.
+    """
+    high, wide = picture.shape[:2]
+    result = picture.astype(np.float32)
+    for _ in range(int(chance.integers(1, 4))):
+        x, y, w, h = spots[int(chance.integers(len(spots)))].tolist()
+        size = chance.uniform(0.8, 3.0)
+        spot = [x + _SHIFT_ACROSS * chance.uniform(-1, 1), y, w * size, h * size]
+        if any(_overlap(spot, other) for other in taken.tolist()):
+            continue
+        left, top = int((spot[0] - spot[2] / 2) * wide), int((spot[1] - spot[3] / 2) * high)
+        cols, rows = round(spot[2] * wide), round(spot[3] * high)
+        if min(cols, rows) < _SMALLEST_PX or min(left, top) < 0:
+            continue
+        if left + cols > wide or top + rows > high:
+            continue
+        window = result[top : top + rows, left : left + cols]
+        window *= 1 - chance.uniform(*_STAIN_DARKENS) * _blot(rows, cols, chance)[..., None]
+    return np.asarray(np.clip(result + 0.5, 0, 255), np.uint8)
+
+
+def _blot(rows: int, cols: int, chance: np.random.Generator) -> NDArray[np.float32]:
+    """Return rows×cols from 0 to 1: an uneven round shape with a soft rim."""
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : cols * 1j].astype(np.float32)
+    rough = chance.normal(0, _STAIN_UNEVEN, (5, 5)).astype(np.float32)
+    uneven = cv2.resize(rough, (cols, rows), interpolation=cv2.INTER_CUBIC)
+    inside = 0.75 + uneven - np.sqrt(x * x + y * y)
+    # Nothing is dark at the window's very edge, whatever the shape.
+    fade = np.minimum(1 - np.abs(x), 1 - np.abs(y)) * 8
+    rim = chance.uniform(4, 20)
+    return np.asarray(np.clip(np.minimum(inside * rim, fade), 0, 1), np.float32)
 
 
 def _blend(patch: Pixels, window: Pixels, mask: Pixels) -> Pixels:

@@ -43,6 +43,7 @@ class TrainingPlan:
         dim: How often it is dark and noisy, as at dusk.
         paste: How often holes are pasted into a picture of …
         paste_into: … this source, as large as that camera sees holes there.
+        stain: How often dark flat patches, which are no damage, are painted into such a picture.
     """
 
     name: str
@@ -74,6 +75,7 @@ class TrainingPlan:
     dim: float = 0.1
     paste: float = 0.0
     paste_into: str = ""
+    stain: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be carried out."""
@@ -95,7 +97,7 @@ _POSITIVE = (
 )  # fmt: skip
 _SHARES = (
     "last_rate_share", "mosaic", "scale", "translate", "fliplr", "hue", "saturation",
-    "brightness", "blur", "compress", "dim", "paste",
+    "brightness", "blur", "compress", "dim", "paste", "stain",
 )  # fmt: skip
 
 

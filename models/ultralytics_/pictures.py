@@ -10,7 +10,7 @@ import numpy as np
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils.instance import Instances
 
-from models.pasting import Cutout, Paster, cut_out
+from models.pasting import Cutout, Paster, cut_out, stain
 from models.plan import TrainingPlan
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
@@ -40,7 +40,9 @@ class RoadDataset(YOLODataset):
         super().__init__(*args, **kwargs)
         self._paste_share = plan.paste if plan else 0.0
         self._paste_into = plan.paste_into if plan else ""
-        self._paster = self._holes() if self._paste_share else None
+        self._stain_share = plan.stain if plan else 0.0
+        wanted = self._paste_share or self._stain_share
+        self._paster = self._holes() if wanted else None
 
     def get_labels(self) -> list[dict[str, Any]]:
         """Return the labels with their regions."""
@@ -60,13 +62,16 @@ class RoadDataset(YOLODataset):
         if self._paster is None or source_of(label["im_file"]) != self._paste_into:
             return label
         chance = np.random.default_rng(random.getrandbits(32))
-        if chance.random() >= self._paste_share:
-            return label
         hole = self._hole_class()
         known = self.labels[index]
         kinds = known["cls"].reshape(-1)
-        solid = (kinds >= hole) & (kinds < len(self.data["names"]))
-        label["img"], made = self._paster.paste(label["img"], known["bboxes"][solid], chance)
+        taken = known["bboxes"][(kinds >= hole) & (kinds < len(self.data["names"]))]
+        damage = known["bboxes"][kinds < len(self.data["names"])]
+        if chance.random() < self._stain_share:
+            label["img"] = stain(label["img"], damage, self._paster.spots, chance)
+        if chance.random() >= self._paste_share:
+            return label
+        label["img"], made = self._paster.paste(label["img"], taken, chance)
         if len(made):
             kind = np.full((len(made), 1), hole, label["cls"].dtype)
             label["cls"] = np.concatenate((label["cls"], kind))

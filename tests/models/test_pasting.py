@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.datasets.scenes import SceneRules, write_clean_scenes
-from models.pasting import Paster, cut_out
+from models.pasting import Paster, cut_out, stain
 from pipeline.domain.errors import InputError
 
 NOTHING = np.zeros((0, 4), np.float32)
@@ -43,6 +43,23 @@ def test_a_pasted_hole_lies_where_its_box_says_and_takes_on_the_roads_light() ->
     (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
     assert x - w <= left < right <= x + w
     assert y - h <= top < bottom <= y + h
+
+
+def test_a_stain_is_darker_road_with_its_texture_and_keeps_clear_of_damage() -> None:
+    road = a_road(150)
+    spots = np.array([[0.5, 0.5, 0.1, 0.08]], np.float32)
+
+    stained = stain(road, NOTHING, spots, np.random.default_rng(4))
+    changed = (stained != road).any(axis=2)
+
+    assert 0.001 < changed.mean() < 0.2
+    assert (stained <= road).all()
+    dark = stained[changed].astype(float)
+    assert 60 < dark.mean() < road[changed].mean() - 8
+    # Darkened, not painted over: light grains are still lighter than dark ones.
+    assert np.corrcoef(dark.ravel(), road[changed].astype(float).ravel())[0, 1] > 0.1
+    everywhere = np.array([[0.5, 0.5, 1, 1]], np.float32)
+    assert (stain(road, everywhere, spots, np.random.default_rng(4)) == road).all()
 
 
 def test_nothing_is_pasted_over_what_is_taken_or_larger_than_it_was_seen() -> None:
