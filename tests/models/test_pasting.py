@@ -46,7 +46,7 @@ def test_a_pasted_hole_lies_where_its_box_says_and_takes_on_the_roads_light() ->
 
 
 def test_a_stain_is_darker_road_with_its_texture_and_keeps_clear_of_damage() -> None:
-    road = a_road(150)
+    road = np.random.default_rng(1).integers(110, 190, (200, 320, 3), dtype=np.uint8)
     spots = np.array([[0.5, 0.5, 0.1, 0.08]], np.float32)
 
     stained = stain(road, NOTHING, spots, np.random.default_rng(4))
@@ -57,7 +57,7 @@ def test_a_stain_is_darker_road_with_its_texture_and_keeps_clear_of_damage() -> 
     dark = stained[changed].astype(float)
     assert 60 < dark.mean() < road[changed].mean() - 8
     # Darkened, not painted over: light grains are still lighter than dark ones.
-    assert np.corrcoef(dark.ravel(), road[changed].astype(float).ravel())[0, 1] > 0.1
+    assert np.corrcoef(dark.ravel(), road[changed].astype(float).ravel())[0, 1] > 0.5
     everywhere = np.array([[0.5, 0.5, 1, 1]], np.float32)
     assert (stain(road, everywhere, spots, np.random.default_rng(4)) == road).all()
 
