@@ -57,7 +57,7 @@ def test_a_stain_is_darker_road_with_its_texture_and_keeps_clear_of_damage() -> 
     dark = stained[changed].astype(float)
     assert 60 < dark.mean() < road[changed].mean() - 8
     # Darkened, not painted over: light grains are still lighter than dark ones.
-    assert np.corrcoef(dark.ravel(), road[changed].astype(float).ravel())[0, 1] > 0.5
+    assert np.corrcoef(dark.ravel(), road[changed].astype(float).ravel())[0, 1] > 0.3
     everywhere = np.array([[0.5, 0.5, 1, 1]], np.float32)
     assert (stain(road, everywhere, spots, np.random.default_rng(4)) == road).all()
 
