@@ -96,7 +96,8 @@ def _print(found: Calibration) -> None:
     if found.clock is not None:
         offset, sigma = found.clock.offset_s, found.clock.sigma_s
         print(f"{'clock, to be added':24}{offset:8.2f} s ± {2 * sigma:.2f} s")
-    print(f"from {found.pairs} pairs of pictures; ±: 95 of 100 lie within")
+    every = found.pairs + found.refused
+    print(f"from {found.pairs} of {every} pairs of pictures; ±: 95 of 100 lie within")
     for sentence in (*found.moved, *found.words):
         say(sentence)
 

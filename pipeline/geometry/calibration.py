@@ -25,6 +25,8 @@ _FEWEST_INTERVALS = 6
 # A fix says little of the speed over less than this.
 _LEAST_INTERVAL_S = 0.9
 _WIDEST_HOLE_S = 0.7
+# What must be left for comparison when the offsets that are tried are taken off both ends.
+_LEAST_COMMON_S = 8.0
 _OUTLIER = 3.0
 _NOTHING = 1e-9
 
@@ -129,7 +131,7 @@ def pool_clock(
     Args:
         pairs: In order of time, also of a vehicle that stands.
         fixes: N×3: seconds (of the track's clock), easting, northing.
-        within_s: Offsets up to so much are tried …
+        within_s: Offsets up to so much are tried, less where the footage is short …
         step_s: … in such steps.
 
     Returns:
@@ -137,6 +139,9 @@ def pool_clock(
     """
     course = _Course.of(pairs)
     if course is None:
+        return None
+    within_s = min(within_s, (course.longest_s - _LEAST_COMMON_S) / 2)
+    if within_s < step_s:
         return None
     ways = course.covered_by(_thinned(fixes), within_s)
     if len(ways.metres) < _FEWEST_INTERVALS:
@@ -215,6 +220,11 @@ class _Course:
             heights=_summed(np.array([pair.heights_a_s for pair in pairs]), at_s),
             turned_rad=_summed(np.array([pair.turn_a_s for pair in pairs]), at_s),
         )
+
+    @property
+    def longest_s(self) -> float:
+        """The longest stretch without a hole."""
+        return float((self.ends_s - self.starts_s).max())
 
     def heights_at(self, at_s: Array) -> Array:
         return np.interp(at_s, self.at_s, self.heights)

@@ -65,7 +65,8 @@ class Calibration:
         clock: The camera's clock; None where the footage does not tell.
         pose: The estimate alone; None where too few pairs of pictures could be used.
         motion: Of height and clock, likewise.
-        pairs: How many pairs of pictures were used.
+        pairs: In how many pairs of pictures the road was followed …
+        refused: … and in how many it could not be.
         moved: Which figures differ from what was given, beyond doubt: the mount has moved, or
             this is another vehicle's camera.
         words: What could not be known and what to do about it, a sentence each.
@@ -76,6 +77,7 @@ class Calibration:
     pose: PoseEstimate | None
     motion: ClockEstimate | None
     pairs: int
+    refused: int
     moved: tuple[str, ...]
     words: tuple[str, ...]
 
@@ -143,6 +145,7 @@ def calibrated(
         pose=pose,
         motion=motion,
         pairs=len(pairs),
+        refused=refused,
         moved=moved,
         words=tuple(words),
     )

@@ -64,8 +64,8 @@ class FollowSettings:
     """
 
     width_px: int = 640
-    points: int = 300
-    fewest_points: int = 25
+    points: int = 800
+    fewest_points: int = 16
     far_heights: float = 12.0
     side_m: float = 3.5
     height_m: float = 1.5
