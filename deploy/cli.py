@@ -60,6 +60,10 @@ def survey(
     started_at: StartedAt = None,
     runtime: Annotated[Runtime, typer.Option(help="What runs the network.")] = Runtime.OPENVINO,
     device: Annotated[str, typer.Option(help="cpu; with ultralytics also cuda:0 …")] = "cpu",
+    calibrate: Annotated[
+        bool,
+        typer.Option(help="Estimate from the footage what rig file and clock do not say."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Look for defects in footage and write GeoJSON, pictures and a report. No database."""
@@ -67,7 +71,7 @@ def survey(
 
     run(
         clips, track=track, rig=rig, out=out, started_at=started_at, runtime=runtime,
-        device=device, as_json=as_json,
+        device=device, calibrate=calibrate, as_json=as_json,
     )  # fmt: skip
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from deploy.doors import REFUSED, expected_failures, progress, say
+from deploy.calibrating import calibrate as calibrate_footage
+from deploy.doors import REFUSED, expected_failures, say
 from deploy.receiving import read_batch
 from models import load_detector
 from pipeline import wiring
 from pipeline.adapters.rig_toml import rig_text
-from pipeline.domain.camera import CameraRig
 from pipeline.domain.footage import Frame, WantedFrame
 from pipeline.domain.looks import Looked
-from pipeline.line import PreparedDrive, calibrate_drive, with_calibration
+from pipeline.line import PreparedDrive, with_camera
 from pipeline.stages.calibrate import CalibrateSettings, Calibration, grid_on_road
 from pipeline.stages.redact import RedactSettings, paint_over
 
@@ -64,34 +64,27 @@ def calibrate(
         settings = wiring.Settings.from_env()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
-        how = CalibrateSettings(spans=spans)
-        lasting = sum(placed.clip.duration_s for placed in prepared.clips)
-        with progress("Following the road (s)", min(lasting, spans * how.span_s)) as bar:
-            found = calibrate_drive(
-                prepared,
-                wiring.footage(),
-                how,
-                on_second=lambda at: bar.update(bar.task_ids[0], completed=at),
-            )
+        found = calibrate_footage(prepared, CalibrateSettings(spans=spans))
         _print(found)
         if found.pose is None:
             raise typer.Exit(REFUSED)
-        (out / "rig.toml").write_text(rig_text(found.rig), "utf-8")
-        picture = _picture(with_calibration(prepared, found), settings.model)
+        (out / "rig.toml").write_text(rig_text(found.found.rig), "utf-8")
+        picture = _picture(with_camera(prepared, found.found), settings.model)
         if picture is None:
             say("No frame could be read to draw the grid on.")
         else:
-            cv2.imwrite(str(out / "grid.jpg"), grid_on_road(picture, found.rig))
+            cv2.imwrite(str(out / "grid.jpg"), grid_on_road(picture, found.found.rig))
         say(
             f"Written to {out}: rig.toml and grid.jpg. Look at the picture before you use the file."
         )
 
 
-def _print(found: Calibration) -> None:
-    rig: CameraRig = found.rig
-    if found.pose is not None:
+def _print(calibration: Calibration) -> None:
+    found = calibration.found
+    if calibration.pose is not None:
         for words, part, unit, sign in _FIGURES:
-            value, sigma = getattr(rig, f"{part}_{unit}"), getattr(rig, f"{part}_sigma_{unit}")
+            value = getattr(found.rig, f"{part}_{unit}")
+            sigma = getattr(found.rig, f"{part}_sigma_{unit}")
             print(f"{words:24}{value:8.2f}{sign} ± {2 * sigma:.2f}{sign}")
     if found.clock is not None:
         offset, sigma = found.clock.offset_s, found.clock.sigma_s

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from deploy.calibrating import calibrated_once
 from deploy.doors import REFUSED, expected_failures, progress, say
 from deploy.receiving import Batch, read_batch
 from models import Runtime, load_detector
@@ -16,6 +17,7 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.line import Means, gather_drive, pieces_of, process_piece
+from pipeline.stages.calibrate import CalibrateSettings
 
 
 def receive(
@@ -67,7 +69,9 @@ def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
         detector = load_detector(
             settings.model, runtime=Runtime(settings.runtime), device=settings.device
         )
-        prepared = wiring.prepare(received, settings.line())
+        prepared = calibrated_once(
+            wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
+        )
         begin, end = prepared.span_m()
         done = fresh = 0
         with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from deploy.calibrating import calibrated_here
 from deploy.doors import REFUSED, USAGE, expected_failures, progress, say
 from deploy.receiving import Batch, read_batch
 from models import Runtime, load_detector
@@ -33,6 +34,7 @@ from pipeline.line import (
     pieces_of,
     survey_piece,
 )
+from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.cover import Stretch, fill_stretches
 
 # What a piece gave, and its pictures: name, kind and sighting.
@@ -48,6 +50,7 @@ def survey(
     started_at: datetime | None,
     runtime: Runtime,
     device: str,
+    calibrate: bool,
     as_json: bool,
 ) -> None:
     """Survey clips as one drive and write what was found."""
@@ -57,6 +60,10 @@ def survey(
         began = perf_counter()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
+        ready = perf_counter()
+        if calibrate:
+            prepared = calibrated_here(prepared, CalibrateSettings())
+        calibrate_s = perf_counter() - ready
         written = _survey(prepared, settings, runtime, device, out)
         findings = [found for found, _ in written]
         line = settings.line()
@@ -66,6 +73,7 @@ def survey(
             before={}, known={}, constraints=(), rule=rule, settings=line,
         )  # fmt: skip
         report = write_results(out, batch, prepared, written, gathered)
+        report["stage_s"]["calibrate"] = round(calibrate_s, 4)
         report["wall_s"] = round(perf_counter() - began, 3)
         (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), "utf-8")
     _tell(report, out, as_json=as_json)

@@ -18,7 +18,15 @@ from pipeline.domain.errors import OutageError
 from pipeline.domain.footage import Piece
 from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId
 from pipeline.domain.ports import Detector
-from pipeline.line import Means, PreparedDrive, gather_drive, pieces_of, process_piece
+from pipeline.line import (
+    Means,
+    PreparedDrive,
+    calibrate_once,
+    gather_drive,
+    pieces_of,
+    process_piece,
+)
+from pipeline.stages.calibrate import CalibrateSettings
 
 _RETRY_DELAYS_S = [2.0, 10.0, 30.0]
 
@@ -141,9 +149,10 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
 def _prepared(
     organisation: OrganisationId, drive_id: DriveId, settings: wiring.Settings
 ) -> PreparedDrive:
-    return wiring.prepare(
-        wiring.ledger(settings).load_drive(organisation, drive_id), settings.line()
-    )
+    """Return the drive with what is stored of its camera, found first if nothing is."""
+    ledger = wiring.ledger(settings)
+    prepared = wiring.prepare(ledger.load_drive(organisation, drive_id), settings.line())
+    return calibrate_once(prepared, wiring.footage(), ledger, CalibrateSettings())[0]
 
 
 def _detector(settings: wiring.Settings) -> Detector:

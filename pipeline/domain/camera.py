@@ -1,8 +1,9 @@
-"""How the camera sits on the vehicle. Pure."""
+"""How the camera sits on the vehicle, and what its footage says of it. Pure."""
 
 from dataclasses import dataclass, fields
 
 from pipeline.domain.checks import require, require_finite, require_positive
+from pipeline.domain.track import ClockOffset
 
 _UPRIGHT_DEG = 60.0
 
@@ -49,3 +50,25 @@ class CameraRig:
             angle = getattr(self, name)
             require_finite(**{name: angle})
             require(abs(angle) < _UPRIGHT_DEG, f"{name} must lie within ±{_UPRIGHT_DEG:.0f}°")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCamera:
+    """What footage and track say of a drive's camera.
+
+    Attributes:
+        rig: What is used from now on: estimated where the footage tells, else as it was known.
+        clock: The camera's clock; None where the footage does not tell.
+        pairs: In how many pairs of pictures the road was followed …
+        refused: … and in how many it could not be.
+        moved: Which figures differ from what was given, beyond doubt, a sentence each: the mount
+            has moved, or this is another vehicle's camera.
+        words: What could not be known and what to do about it, a sentence each.
+    """
+
+    rig: CameraRig
+    clock: ClockOffset | None
+    pairs: int
+    refused: int
+    moved: tuple[str, ...]
+    words: tuple[str, ...]

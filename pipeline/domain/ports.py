@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from pipeline.domain.camera import FoundCamera
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
@@ -136,6 +137,12 @@ class Ledger(Protocol):
         Raises:
             InputError: The organisation has no such drive.
         """
+
+    def load_camera(self, drive: Drive) -> FoundCamera | None:
+        """Return what was found of a drive's camera; None if nothing is stored yet."""
+
+    def save_camera(self, drive: Drive, found: FoundCamera) -> None:
+        """Store what was found of a drive's camera, once: what is there already stays."""
 
     def is_done(self, drive: Drive, run_id: RunId) -> bool:
         """Return whether a run's findings are stored, whole."""

@@ -12,9 +12,11 @@ from pipeline.geometry.ground import camera_axes
 
 Array = NDArray[np.float64]
 
-# What pairs have in common, and more of them does not mend: degrees, and a share of the height.
+# What pairs have in common, and more of them does not mend: degrees, a share of the height.
 _COMMON_DEG = 0.04
 _COMMON_SHARE = 0.006
+# Between two pairs, and between two fixes, the speed is drawn as a straight line: seconds.
+_COMMON_S = 0.04
 # Pairs within this time share the vehicle's pitching and swaying.
 _BLOCK_S = 1.0
 # A camera up to two metres or so ahead of the rear axle: degrees of yaw for a bend of one radian
@@ -157,7 +159,7 @@ def pool_clock(
     best = int(misfits.argmin())
     by_fixes = math.sqrt(fits[best].misfit / freedom / fits[best].weight)
     by_offset = math.sqrt(float(chance @ (heights - height) ** 2))
-    spread = math.sqrt(float(chance @ (offsets - offset) ** 2) + step_s**2 / 12)
+    spread = math.sqrt(float(chance @ (offsets - offset) ** 2) + _COMMON_S**2)
     return ClockEstimate(
         height=Estimate(
             value=height, sigma=math.hypot(by_fixes, by_offset, _COMMON_SHARE * height)

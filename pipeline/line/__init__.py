@@ -6,7 +6,12 @@ are redacted before anything else happens to them. Gathering takes the observati
 pieces and makes defects of them.
 """
 
-from pipeline.line.calibrating import calibrate_drive, with_calibration
+from pipeline.line.calibrating import (
+    calibrate_drive,
+    calibrate_once,
+    is_worth_calibrating,
+    with_camera,
+)
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.keep import gather_drive, process_piece
 from pipeline.line.prepare import (
@@ -26,13 +31,15 @@ __all__ = [
     "PlacedClip",
     "PreparedDrive",
     "calibrate_drive",
+    "calibrate_once",
     "gather_defects",
     "gather_drive",
+    "is_worth_calibrating",
     "pieces_of",
     "prepare_drive",
     "process_piece",
     "rank_defects",
     "read_clip",
     "survey_piece",
-    "with_calibration",
+    "with_camera",
 ]

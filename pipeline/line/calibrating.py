@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.domain.camera import FoundCamera
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, WantedFrame
-from pipeline.domain.ports import Footage
+from pipeline.domain.ports import Footage, Ledger
 from pipeline.geometry.egomotion import Pinhole
 from pipeline.line.prepare import PlacedClip, PreparedDrive
 from pipeline.stages.calibrate import CalibrateSettings, Calibration, calibrated
@@ -74,7 +75,45 @@ def calibrate_drive(
     )
 
 
-def with_calibration(prepared: PreparedDrive, found: Calibration) -> PreparedDrive:
+def is_worth_calibrating(prepared: PreparedDrive, settings: CalibrateSettings) -> bool:
+    """Return whether the footage could tell more of camera or clock than is known."""
+    rig, clock = prepared.rig, prepared.clips[0].clock
+    return (
+        rig.pitch_sigma_deg > settings.pitch_known_deg
+        or rig.mount_height_sigma_m > settings.height_known_share * rig.mount_height_m
+        or clock.sigma_s > settings.clock_known_s
+    )
+
+
+def calibrate_once(
+    prepared: PreparedDrive,
+    footage: Footage,
+    ledger: Ledger,
+    settings: CalibrateSettings,
+    *,
+    on_second: Callable[[float], None] = lambda _: None,
+) -> tuple[PreparedDrive, FoundCamera | None]:
+    """Return a drive with what is stored of its camera; what is not known yet is found first.
+
+    All pieces of a drive are surveyed with the same camera and clock, whoever works on them and
+    however often: what was stored first stays.
+
+    Returns:
+        The drive, and what was found; None where all was known beforehand.
+
+    Raises:
+        InputError: A clip cannot be opened.
+        OutageError: The database does not answer.
+    """
+    stored = ledger.load_camera(prepared.drive)
+    if stored is None and is_worth_calibrating(prepared, settings):
+        found = calibrate_drive(prepared, footage, settings, on_second=on_second).found
+        ledger.save_camera(prepared.drive, found)
+        stored = ledger.load_camera(prepared.drive)
+    return (prepared, None) if stored is None else (with_camera(prepared, stored), stored)
+
+
+def with_camera(prepared: PreparedDrive, found: FoundCamera) -> PreparedDrive:
     """Return the drive with what was found; a clock that could not be told stays as it was."""
     clips = prepared.clips
     if found.clock is not None:

@@ -194,7 +194,7 @@ def _trials(found: Calibration, hidden: Hidden) -> list[Trial]:
                 what="clock",
                 error=clock.value - hidden.clock_s,
                 sigma=clock.sigma,
-                known=found.clock is not None,
+                known=found.found.clock is not None,
                 stops=hidden.stops,
             ),
         ]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.camera import CameraRig
+from pipeline.domain.camera import CameraRig, FoundCamera
 from pipeline.domain.track import ClockOffset
 from pipeline.geometry.calibration import (
     ClockEstimate,
@@ -27,6 +27,7 @@ from pipeline.geometry.ground import image_points
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
+_GRID_LINES_M = (2, 4, 6, 8, 10, 15, 20)
 _GRID_AHEAD_M, _GRID_SIDE_M, _HORIZON_M = (2.0, 20.0), 3, 10_000.0
 _DARK, _LIGHT, _HORIZON_COLOUR = (0, 0, 0), (255, 255, 255), (0, 0, 255)
 _FAR_OFF_PX = 1e5
@@ -45,6 +46,8 @@ class CalibrateSettings:
         spans: … and so many of them, those in which speed and direction change the most.
         clock_within_s: Offsets of the clock up to this are looked for.
         clock_known_s: An offset whose sigma is larger is not taken for known.
+        pitch_known_deg: A rig whose pitch is known less well is worth calibrating …
+        height_known_share: … or whose height is, as a share of it.
         moved_sigmas: A pose that differs by more from what was given: the camera was moved.
     """
 
@@ -53,33 +56,24 @@ class CalibrateSettings:
     spans: int = 3
     clock_within_s: float = 4.0
     clock_known_s: float = 0.3
+    pitch_known_deg: float = 0.5
+    height_known_share: float = 0.08
     moved_sigmas: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What footage and track say of the camera.
+    """What footage and track say of the camera, and the estimates alone.
 
     Attributes:
-        rig: What is used from now on: estimated where the footage tells, else as it was known.
-        clock: The camera's clock; None where the footage does not tell.
-        pose: The estimate alone; None where too few pairs of pictures could be used.
+        found: What is used.
+        pose: The estimate; None where too few pairs of pictures could be used.
         motion: Of height and clock, likewise.
-        pairs: In how many pairs of pictures the road was followed …
-        refused: … and in how many it could not be.
-        moved: Which figures differ from what was given, beyond doubt: the mount has moved, or
-            this is another vehicle's camera.
-        words: What could not be known and what to do about it, a sentence each.
     """
 
-    rig: CameraRig
-    clock: ClockOffset | None
+    found: FoundCamera
     pose: PoseEstimate | None
     motion: ClockEstimate | None
-    pairs: int
-    refused: int
-    moved: tuple[str, ...]
-    words: tuple[str, ...]
 
 
 def calibrated(
@@ -140,14 +134,16 @@ def calibrated(
         > settings.moved_sigmas * np.hypot(one.sigma, getattr(rig, _sigma_of(name)))
     )
     return Calibration(
-        rig=_joined(rig, found),
-        clock=clock,
+        found=FoundCamera(
+            rig=_joined(rig, found),
+            clock=clock,
+            pairs=len(pairs),
+            refused=refused,
+            moved=moved,
+            words=tuple(words),
+        ),
         pose=pose,
         motion=motion,
-        pairs=len(pairs),
-        refused=refused,
-        moved=moved,
-        words=tuple(words),
     )
 
 
@@ -196,7 +192,7 @@ def grid_on_road(pixels: Pixels, rig: CameraRig) -> Pixels:
     for right_m in range(-_GRID_SIDE_M, _GRID_SIDE_M + 1):
         _line(drawn, np.column_stack((np.full_like(along, right_m), along)), rig, thick)
     across = np.linspace(-_GRID_SIDE_M, _GRID_SIDE_M, 40)
-    for ahead_m in range(int(_GRID_AHEAD_M[0]), int(_GRID_AHEAD_M[1]) + 1, 2):
+    for ahead_m in _GRID_LINES_M:
         _line(drawn, np.column_stack((across, np.full_like(across, ahead_m))), rig, thick)
         at = image_points(np.array([[float(_GRID_SIDE_M), float(ahead_m)]]), rig)[0]
         place = (int(at[0]) + 4 * thick, int(at[1]))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
-from pipeline.domain.camera import CameraRig
+from pipeline.domain.camera import CameraRig, FoundCamera
 from pipeline.domain.footage import Clip, Drive
 from pipeline.domain.ids import (
     ClipSha256,
@@ -130,6 +130,44 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
         rig=None if row["rig"] is None else CameraRig(**row["rig"]),
         clock=None if row["clock"] is None else ClockOffset(**row["clock"]),
         started_at=row["started_at"],
+    )
+
+
+def load_camera(connection: Connection, drive_id: DriveId) -> FoundCamera | None:
+    """Return what was found of a drive's camera, or None."""
+    row = connection.execute(
+        "select rig, clock, pairs, refused, moved, words from roadwear.camera_found "
+        "where drive_id = %s",
+        (drive_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return FoundCamera(
+        rig=CameraRig(**row["rig"]),
+        clock=None if row["clock"] is None else ClockOffset(**row["clock"]),
+        pairs=row["pairs"],
+        refused=row["refused"],
+        moved=tuple(row["moved"]),
+        words=tuple(row["words"]),
+    )
+
+
+def save_camera(connection: Connection, drive: Drive, found: FoundCamera) -> None:
+    """Store what was found of a drive's camera; what is there already stays."""
+    connection.execute(
+        "insert into roadwear.camera_found (drive_id, owner_id, authority_id, rig, clock, pairs, "
+        "refused, moved, words) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (
+            drive.drive_id,
+            drive.owner_id,
+            drive.authority_id,
+            _json(found.rig),
+            _json(found.clock),
+            found.pairs,
+            found.refused,
+            list(found.moved),
+            list(found.words),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pipeline.adapters.postgres import defects, intake
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
+from pipeline.domain.camera import FoundCamera
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.errors import InputError
 from pipeline.domain.findings import Findings
@@ -63,6 +64,16 @@ class PostgresLedger:
         if received is None:
             raise InputError(f"there is no drive {drive_id} of this organisation")
         return received
+
+    def load_camera(self, drive: Drive) -> FoundCamera | None:
+        """Return what was found of a drive's camera; None if nothing is stored yet."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return intake.load_camera(connection, drive.drive_id)
+
+    def save_camera(self, drive: Drive, found: FoundCamera) -> None:
+        """Store what was found of a drive's camera, once: what is there already stays."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            intake.save_camera(connection, drive, found)
 
     def is_done(self, drive: Drive, run_id: RunId) -> bool:
         """Return whether a run's findings are stored, whole."""
