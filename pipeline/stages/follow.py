@@ -42,6 +42,8 @@ _LEAST_HEIGHTS = -0.1
 # A camera is found when so many pairs agree within so many degrees of pitch and roll.
 _AGREEING, _AGREE_DEG = 4, 1.5
 _SURE = 0.85
+# Pairs that wait for the camera to be found: half a megabyte each.
+_MOST_WAITING = 100
 # A slower vehicle shows too little motion for the pose.
 _SLOWEST_MPS = 2.0
 
@@ -60,7 +62,8 @@ class FollowSettings:
         most_pitch_deg: A camera that looks down more steeply is not what this is made for.
         most_heights: Nobody drives farther between two pictures that still show the same road.
         least_explained: Share of the points that a motion must explain, or the pair is left out.
-        longest_search: After so many pairs in which no camera was found, none is looked for.
+        searches: In so many pairs a camera of which nothing is known is looked for, not more …
+        search_every: … in one of so many, so that one bad second does not decide.
     """
 
     width_px: int = 640
@@ -72,7 +75,8 @@ class FollowSettings:
     most_pitch_deg: float = 50.0
     most_heights: float = 4.0
     least_explained: float = 0.6
-    longest_search: int = 40
+    searches: int = 15
+    search_every: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,6 +117,7 @@ class RoadFollower:
     pairs: list[PairMotion] = field(default_factory=list)
     refused: int = 0
     _waiting: list[PicturePair] = field(default_factory=list)
+    _searched: int = 0
     _guesses: list[Motion] = field(default_factory=list)
     _pose: Motion | None = None
     _heights_a_s: float = 0.0
@@ -122,12 +127,18 @@ class RoadFollower:
         if self._pose is not None:
             self._follow(pair)
             return
-        self._waiting.append(pair)
-        if len(self._waiting) > self.settings.longest_search or pair.speed_mps < _SLOWEST_MPS:
+        self.refused += 1
+        if self._searched >= self.settings.searches:
+            self._waiting.clear()
             return
+        self._waiting = [*self._waiting[-_MOST_WAITING:], pair]
+        if (self.refused - 1) % self.settings.search_every or pair.speed_mps < _SLOWEST_MPS:
+            return
+        self._searched += 1
         self._search(pair)
         if self._pose is not None:
             waiting, self._waiting = self._waiting, []
+            self.refused -= len(waiting)
             for one in waiting:
                 self._follow(one)
 

@@ -1,5 +1,6 @@
 """The database: who sees what, what can be changed, and what a second look does."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database, migrate
 from pipeline.adapters.postgres.defects import load_defect, load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.domain.camera import FoundCamera
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import DefectId, OrganisationId, organisation_id
 from pipeline.domain.observations import Observation
-from tests.builders import an_observation
+from pipeline.domain.track import ClockOffset
+from tests.builders import a_rig, an_observation
 from tests.stored import gather, store_findings
 
 DEPOT, OTHER = organisation_id("depot"), organisation_id("other")
@@ -201,6 +204,27 @@ def test_a_drive_comes_back_as_it_was_received(ledger: PostgresLedger) -> None:
     assert found.rig is not None
     with pytest.raises(InputError, match="no drive"):
         ledger.load_drive(OTHER, drive.drive_id)
+
+
+def test_what_is_found_of_a_camera_is_stored_once_and_for_all(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    drive = store_findings(ledger, a_street("one"))
+    clock = ClockOffset(offset_s=1.0 / 3.0, sigma_s=0.05, how="motion")
+    found = FoundCamera(
+        rig=a_rig(pitch_deg=1.0 / 3.0), clock=clock, pairs=90, refused=2, moved=(), words=("A.",)
+    )
+
+    before = ledger.load_camera(drive)
+    ledger.save_camera(drive, found)
+    ledger.save_camera(drive, replace(found, clock=None, pairs=1))
+
+    assert before is None
+    # To the last digit: the identity of a run hangs on it.
+    assert ledger.load_camera(drive) == found
+    assert count(database, "camera_found", OTHER) == 0
+    with pytest.raises(psycopg.Error), database.acting_for(DEPOT) as connection:
+        connection.execute("update roadwear.camera_found set pairs = 0")
 
 
 def test_migrating_twice_is_once(database_urls: tuple[str, str]) -> None:

@@ -95,7 +95,7 @@ def test_a_vehicle_that_stands_is_seen_to_stand(pairs: list[PicturePair]) -> Non
 
 def test_pictures_without_a_road_give_nothing() -> None:
     chance = np.random.default_rng(0)
-    settings = FollowSettings(longest_search=3)
+    settings = FollowSettings(searches=3, search_every=1)
     follower = RoadFollower(camera=Pinhole.of(RIG), settings=settings)
 
     for at_s in range(5):
