@@ -37,6 +37,8 @@ from pipeline.line import (
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.cover import Stretch, fill_stretches
 
+# An offset like this is a time zone, or a clock that was never set.
+_NOT_SMALL_S = 600
 # What a piece gave, and its pictures: name, kind and sighting.
 Written = tuple[Findings, list[tuple[str, StillKind, ObservationId | None]]]
 
@@ -235,6 +237,8 @@ def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
             f"The camera's rig is not known ({report['rig']['how']}): places and sizes carry wide "
             "sigmas. Measure it once and give it with --rig (docs/rig-files.md)."
         )
+    if abs(report["clock_offset_s"]) >= _NOT_SMALL_S:
+        say(f"{report['clock_how']}. If that is wrong, say when the footage began: --started-at.")
     for cut in report["cut"]:
         say(f"The footage ends at {cut['at_s']:.0f} s, before its index says; the rest is lost.")
 

@@ -90,12 +90,14 @@ class ClockEstimate:
             how well the two courses tell: where the vehicle keeps its speed and direction, they
             do not.
         intervals: How many intervals between fixes were compared.
+        misfit_m: How far, in the mean of squares, an interval's end is off when joined so.
         at_edge: Whether the likeliest offset lies at the edge of what was searched.
     """
 
     height: Estimate
     offset: Estimate
     intervals: int
+    misfit_m: float
     at_edge: bool
 
 
@@ -166,6 +168,7 @@ def pool_clock(
         ),
         offset=Estimate(value=offset, sigma=spread),
         intervals=len(ways.metres),
+        misfit_m=math.sqrt(fits[best].misfit / len(ways.metres)),
         at_edge=best in (0, len(offsets) - 1),
     )
 

@@ -1,7 +1,7 @@
 """Prepare a drive: its track, its clips, and where they lie in time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -18,6 +18,9 @@ _SAME_LENGTH_SHARE = 0.1
 _SAME_LENGTH_S = 5.0
 # Creation times are whole seconds: clips that follow one another may seem to overlap by so much.
 _OVERLAP_S = 2.0
+_HOUR_S = 3600
+# Time zones span from 12 hours behind to 14 hours ahead of UTC.
+_MOST_HOURS = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +145,39 @@ def _place_clips(
         placed.append(PlacedClip(location=location, clip=clip, started_at=begins, clock=used))
         follows = begins + timedelta(seconds=clip.duration_s)
     begins_at, ends_at = placed[0].begins_at, follows + timedelta(seconds=used.offset_s)
-    if ends_at < track[0] or begins_at > track[1]:
+    if begins_at <= track[1] and ends_at >= track[0]:
+        return tuple(placed)
+    own_clock = received.clock is None and received.started_at is None
+    hours = _hours_off((begins_at, ends_at), track) if own_clock else None
+    if hours is None:
         raise InputError(
             f"the track ({_span(*track)}) does not overlap the footage "
             f"({_span(begins_at, ends_at)}); if the camera's clock is wrong, say when the footage "
             "began with --started-at, or give the track of that day"
         )
-    return tuple(placed)
+    way = "behind" if hours > 0 else "ahead of"
+    mended = ClockOffset(
+        offset_s=used.offset_s + hours * _HOUR_S,
+        sigma_s=used.sigma_s,
+        how=f"the camera's clock is {abs(hours)} h {way} the track's: only so do they meet",
+    )
+    return tuple(replace(one, clock=mended) for one in placed)
+
+
+def _hours_off(footage: tuple[datetime, datetime], track: tuple[datetime, datetime]) -> int | None:
+    """Return the whole hours by which footage that misses its track lies wholly on it.
+
+    One hour either way is summer time, and likelier than any other; None where it is not clear.
+    """
+    slack = timedelta(seconds=_SAME_LENGTH_S)
+    fits = [
+        hours
+        for hours in range(-_MOST_HOURS, _MOST_HOURS + 1)
+        if footage[0] + timedelta(hours=hours) >= track[0] - slack
+        and footage[1] + timedelta(hours=hours) <= track[1] + slack
+    ]
+    likely = [hours for hours in fits if abs(hours) == 1] or fits
+    return likely[0] if len(likely) == 1 else None
 
 
 def _first_start(

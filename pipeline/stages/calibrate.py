@@ -6,7 +6,7 @@ way by GPS the height follows, and from both ways' course in time the clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import cv2
 import numpy as np
@@ -34,6 +34,8 @@ _FAR_OFF_PX = 1e5
 
 # A slower vehicle shows too little motion for the pose.
 _SLOWEST_MPS = 2.0
+_HOUR_S = 3600.0
+_MUCH_LESS = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def calibrated(
         fixes: N×3: the track's seconds from the pairs' zero on, easting, northing.
         settings: What is taken for known.
     """
-    motion = pool_clock(pairs, fixes, within_s=settings.clock_within_s)
+    motion, hours = _motion(pairs, fixes, settings)
     least = _SLOWEST_MPS / (motion.height.value if motion else rig.mount_height_m)
     pose = pool_pose([pair for pair in pairs if pair.heights_a_s > least])
     words: list[str] = []
@@ -103,6 +105,11 @@ def calibrated(
             f"{len(pairs) + refused} pairs of pictures could the road be "
             "followed. Film a dry, even road by daylight with a clean lens and no bonnet in view, "
             "at 15 mph or more for a minute; or measure the camera and give its rig file."
+        )
+    if motion is not None and hours:
+        words.append(
+            f"The camera's clock is {abs(hours)} h {'behind' if hours > 0 else 'ahead of'} the "
+            "track's: only so does the motion in the picture fit the track."
         )
     known = motion is not None and motion.offset.sigma <= settings.clock_known_s
     if motion is None:
@@ -128,7 +135,7 @@ def calibrated(
         clock = ClockOffset(offset_s=motion.offset.value, sigma_s=motion.offset.sigma, how=how)
     found = _estimates(pose, motion)
     moved = tuple(
-        f"{name.replace('_', ' ')}: {getattr(rig, name):.2f} was given, {one.value:.2f} is seen"
+        _moved_words(name, getattr(rig, name), one.value)
         for name, one in found.items()
         if abs(one.value - getattr(rig, name))
         > settings.moved_sigmas * np.hypot(one.sigma, getattr(rig, _sigma_of(name)))
@@ -147,6 +154,28 @@ def calibrated(
     )
 
 
+def _motion(
+    pairs: Sequence[PairMotion], fixes: Array, settings: CalibrateSettings
+) -> tuple[ClockEstimate | None, int]:
+    """Return height and clock, and by how many whole hours the clock is off: summer time."""
+    tried = {
+        hours: pool_clock(
+            pairs, fixes - np.array([hours * _HOUR_S, 0, 0]), within_s=settings.clock_within_s
+        )
+        for hours in (0, 1, -1)
+    }
+    found = {hours: one for hours, one in tried.items() if one is not None}
+    if not found:
+        return None, 0
+    best = min(found, key=lambda hours: found[hours].misfit_m)
+    # An hour is a grave word: it must fit by far better than the clock as it is.
+    if 0 in found and found[best].misfit_m > _MUCH_LESS * found[0].misfit_m:
+        best = 0
+    one = found[best]
+    offset = replace(one.offset, value=one.offset.value + best * _HOUR_S)
+    return replace(one, offset=offset), best
+
+
 def _estimates(pose: PoseEstimate | None, motion: ClockEstimate | None) -> dict[str, Estimate]:
     """Return the estimates by the names that a rig has for them."""
     found: dict[str, Estimate] = {}
@@ -155,6 +184,14 @@ def _estimates(pose: PoseEstimate | None, motion: ClockEstimate | None) -> dict[
         if motion is not None:
             found["mount_height_m"] = motion.height
     return found
+
+
+def _moved_words(name: str, given: float, seen: float) -> str:
+    part, unit = name.rsplit("_", 1)
+    return (
+        f"{part.replace('_', ' ')}: {given:.2f} {unit} was given, {seen:.2f} {unit} is seen; the "
+        "camera was moved, or this is another vehicle's: look at its mount, and calibrate it anew"
+    )
 
 
 def _joined(rig: CameraRig, found: dict[str, Estimate]) -> CameraRig:
