@@ -26,7 +26,7 @@ _FEWEST_PAIRS = 8
 _FEWEST_INTERVALS = 6
 # A fix says little of the speed over less than this.
 _LEAST_INTERVAL_S = 0.9
-_WIDEST_HOLE_S = 0.7
+_WIDEST_HOLE_S = 1.6
 # What must be left for comparison when the offsets that are tried are taken off both ends.
 _LEAST_COMMON_S = 8.0
 _OUTLIER = 3.0

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 _STEPS = np.array([1.0, 1.0, 1.0, 0.1, 0.002, 0.002, 0.002])
 _MOST_STEPS = 15
 _NEARLY_NOTHING = 1e-6
-_FAR_OFF = 20.0
+_FAR_OFF = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

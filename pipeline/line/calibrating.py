@@ -22,7 +22,7 @@ from pipeline.stages.follow import FollowSettings, PicturePair, RoadFollower
 # The next picture: at 50 a second and less, it is the one after this long.
 _SOON_S = 0.02
 # Pictures farther apart than this are no pair.
-_APART_S = 0.3
+_APART_S = 0.6
 
 
 def calibrate_drive(
@@ -170,16 +170,12 @@ def _pairs(
             pts = clip.pts_at(seconds)
             wanted.append(WantedFrame(pts=pts, latest_pts=pts))
     with footage.open(placed.location) as reader, closing(reader.frames(wanted)) as frames:
-        before: Frame | None = None
-        for frame in frames:
-            if before is None:
-                before = frame
-                continue
-            if clip.seconds_at(frame.ref.pts) - clip.seconds_at(before.ref.pts) > _APART_S:
-                before = frame
-                continue
-            yield before, frame
-            before = None
+        due_s = begin_s
+        for before, after in pairwise(frames):
+            at_s, then_s = (clip.seconds_at(frame.ref.pts) for frame in (before, after))
+            if at_s >= due_s and then_s - at_s <= _APART_S:
+                yield before, after
+                due_s = at_s + 0.9 / settings.pairs_a_s
 
 
 def _grey(frame: Frame, camera: Pinhole) -> NDArray[np.uint8]:

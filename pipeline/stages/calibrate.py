@@ -36,6 +36,8 @@ _FAR_OFF_PX = 1e5
 _SLOWEST_MPS = 2.0
 _HOUR_S = 3600.0
 _MUCH_LESS = 0.4
+# What is known no better than this, by its unit, was assumed and not measured.
+_MEASURED = {"deg": 1.0, "m": 0.15}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +135,12 @@ def calibrated(
     if motion is not None and known:
         how = f"motion in the picture against GPS, {motion.intervals} intervals"
         clock = ClockOffset(offset_s=motion.offset.value, sigma_s=motion.offset.sigma, how=how)
-    found = _estimates(pose, motion)
+    found = _estimates(pose, motion, rig)
     moved = tuple(
         _moved_words(name, getattr(rig, name), one.value)
         for name, one in found.items()
-        if abs(one.value - getattr(rig, name))
+        if getattr(rig, _sigma_of(name)) <= _MEASURED[name.rsplit("_", 1)[1]]
+        and abs(one.value - getattr(rig, name))
         > settings.moved_sigmas * np.hypot(one.sigma, getattr(rig, _sigma_of(name)))
     )
     return Calibration(
@@ -176,13 +179,41 @@ def _motion(
     return replace(one, offset=offset), best
 
 
-def _estimates(pose: PoseEstimate | None, motion: ClockEstimate | None) -> dict[str, Estimate]:
-    """Return the estimates by the names that a rig has for them."""
-    found: dict[str, Estimate] = {}
-    if pose is not None:
-        found |= {"pitch_deg": pose.pitch, "yaw_deg": pose.yaw, "roll_deg": pose.roll}
-        if motion is not None:
-            found["mount_height_m"] = motion.height
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """One figure: what the pairs leave open, and what the focal length adds to it."""
+
+    value: float
+    own_sigma: float
+    sigma: float
+
+
+def _estimates(
+    pose: PoseEstimate | None, motion: ClockEstimate | None, rig: CameraRig
+) -> dict[str, _Found]:
+    """Return the estimates by the names that a rig has for them.
+
+    Were the focal length another, the same pictures would give other angles (the tangent of an
+    angle is pixels by focal length) and, inversely, another height.
+    """
+    if pose is None:
+        return {}
+    focal = rig.focal_sigma_px / rig.focal_px
+
+    def one(estimate: Estimate, by_focal: float) -> _Found:
+        sigma = float(np.hypot(estimate.sigma, by_focal))
+        return _Found(value=estimate.value, own_sigma=estimate.sigma, sigma=sigma)
+
+    def by_angle(estimate: Estimate) -> float:
+        return float(np.degrees(abs(np.sin(2 * np.radians(estimate.value))) / 2 * focal))
+
+    found = {
+        "pitch_deg": one(pose.pitch, by_angle(pose.pitch)),
+        "yaw_deg": one(pose.yaw, by_angle(pose.yaw)),
+        "roll_deg": one(pose.roll, 0.0),
+    }
+    if motion is not None:
+        found["mount_height_m"] = one(motion.height, motion.height.value * focal)
     return found
 
 

@@ -26,10 +26,13 @@ Grey = NDArray[np.uint8]
 
 # What is expected of a camera of which nothing is known, and of one that was found: degrees,
 # heights and radians.
-_UNKNOWN = np.array([12.0, 6.0, 4.0, 1.0, 0.02, 0.02, 0.02])
+_UNKNOWN = np.array([12.0, 6.0, 4.0, 1.5, 0.03, 0.03, 0.03])
 _FOUND = np.array([2.0, 2.0, 2.0, 0.5, 0.01, 0.01, 0.01])
-_START_PITCHES_DEG = (2.0, 7.0, 13.0, 20.0, 28.0)
-_START_SHARES = (0.6, 1.0, 1.6)
+_START_PITCHES_DEG = (5.0, 20.0, 35.0)
+_START_SHARES = (0.4, 1.0, 2.5)
+# Features that are matched by their looks, and what must hold of them.
+_FEATURES, _FAINTEST, _CLEARLY_BEST, _MOVED_PX = 1500, 0.01, 0.85, 1.0
+_ON_PLANE_PX, _DRAWS = 2.0, 5000
 _NEAR_PX = 0.7
 # From what distance on a point begins to be doubted: before the second look, and after it.
 _TOLERANCES_PX = (2.0, 0.5), (0.2,)
@@ -150,7 +153,7 @@ class RoadFollower:
             heights=pair.speed_mps * pair.lasting_s / self.settings.height_m,
             settings=self.settings,
         )
-        if found is None or found.explained(_NEAR_PX) < self.settings.least_explained:
+        if found is None or found.explained(_ON_PLANE_PX) < self.settings.least_explained:
             return
         self._guesses.append(found.motion)
         values = np.array([guess.values for guess in self._guesses])
@@ -234,42 +237,59 @@ def find_motion(
 ) -> FittedMotion | None:
     """Return the motion between two pictures of a camera of which nothing is known.
 
+    Features are matched by their looks, wherever they went (Lowe's SIFT and ratio test); those
+    that one homography explains lie on the road, if it fills most of the picture.
+
     Args:
         before: H×W, grey.
         after: The next one.
         camera: The camera.
-        heights: Distance travelled, in heights, within a factor of two or so.
+        heights: Distance travelled, in heights, within a factor of three or so.
         settings: How pictures are compared.
     """
-    half = Pinhole(
-        width_px=camera.width_px // 2,
-        height_px=camera.height_px // 2,
-        focal_px=camera.focal_px / 2,
-    )
-    small = [_scaled(picture, half) for picture in (before, after)]
-    tried = [
-        follow_road(
-            small[0],
-            small[1],
-            half,
-            Expected(
-                motion=Motion(pitch_deg=pitch, yaw_deg=0.0, roll_deg=0.0, heights=heights * share),
-                spread=_UNKNOWN,
-            ),
-            settings=settings,
-        )
-        for pitch in _START_PITCHES_DEG
-        for share in _START_SHARES
-    ]
-    likely = max(
-        (one for one in tried if one is not None),
-        key=lambda one: float(np.sum(one.errors_px < _NEAR_PX)) / max(len(one.errors_px), 60),
-        default=None,
-    )
-    if likely is None:
+    matched = _matched(before, after)
+    if len(matched) < settings.fewest_points:
         return None
-    expected = Expected(motion=likely.motion, spread=_UNKNOWN)
-    return follow_road(before, after, camera, expected, settings=settings)
+    _, on_road = cv2.findHomography(
+        matched[:, :2], matched[:, 2:], cv2.RANSAC, _ON_PLANE_PX, maxIters=_DRAWS
+    )
+    if on_road is None or on_road.sum() < settings.fewest_points:
+        return None
+    points = matched[np.asarray(on_road).ravel() > 0].astype(np.float64)
+    tried = []
+    for pitch_deg in _START_PITCHES_DEG:
+        for share in _START_SHARES:
+            start = Motion(pitch_deg=pitch_deg, yaw_deg=0, roll_deg=0, heights=heights * share)
+            expected = Expected(motion=start, spread=_UNKNOWN)
+            tried.append(
+                fit_motion(
+                    points[:, :2],
+                    points[:, 2:],
+                    camera,
+                    expected,
+                    first=start,
+                    tolerances_px=(10.0, _ON_PLANE_PX),
+                )
+            )
+    likely = max(tried, key=lambda one: one.explained(_ON_PLANE_PX))
+    return likely if _can_be(likely.motion, settings) else None
+
+
+def _matched(before: Grey, after: Grey) -> NDArray[np.float32]:
+    """Return N×4: features in both pictures that look alike, x and y before and after."""
+    sift = cv2.SIFT.create(_FEATURES, contrastThreshold=_FAINTEST)
+    (here, looks), (there, others) = (sift.detectAndCompute(p, None) for p in (before, after))
+    if looks is None or others is None or len(there) < 2:  # noqa: PLR2004 - the best and the next
+        return np.zeros((0, 4), np.float32)
+    pairs = [
+        (*here[best.queryIdx].pt, *there[best.trainIdx].pt)
+        for best, second in cv2.BFMatcher().knnMatch(looks, others, k=2)
+        if best.distance < _CLEARLY_BEST * second.distance
+    ]
+    table = np.array(pairs, np.float32).reshape(-1, 4)
+    # The sky, the bonnet and a dirty lens stay where they are.
+    moved = np.hypot(table[:, 2] - table[:, 0], table[:, 3] - table[:, 1]) > _MOVED_PX
+    return np.asarray(table[moved], np.float32)
 
 
 def even_light(picture: Grey) -> Grey:
@@ -346,11 +366,6 @@ def _road(motion: Motion, camera: Pinhole, settings: FollowSettings) -> Grey:
     mask = near.reshape(rows.shape).astype(np.uint8) * 255
     size = camera.width_px, camera.height_px
     return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _scaled(picture: Grey, camera: Pinhole) -> Grey:
-    size = camera.width_px, camera.height_px
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _can_be(motion: Motion, settings: FollowSettings) -> bool:
