@@ -225,9 +225,15 @@ def _moved_words(name: str, given: float, seen: float) -> str:
     )
 
 
-def _joined(rig: CameraRig, found: dict[str, Estimate]) -> CameraRig:
-    """Return the rig with estimates in place of what was known less well."""
-    better = {name: one for name, one in found.items() if one.sigma < getattr(rig, _sigma_of(name))}
+def _joined(rig: CameraRig, found: dict[str, _Found]) -> CameraRig:
+    """Return the rig with estimates in place of what was known less well.
+
+    What the focal length adds does not count here: angles and height that were estimated with
+    the same one, right or wrong, place things right along the road.
+    """
+    better = {
+        name: one for name, one in found.items() if one.own_sigma < getattr(rig, _sigma_of(name))
+    }
     if not better:
         return rig
     values = asdict(rig)
