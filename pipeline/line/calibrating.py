@@ -16,7 +16,7 @@ from pipeline.domain.footage import Frame, WantedFrame
 from pipeline.domain.ports import Footage, Ledger
 from pipeline.geometry.egomotion import Pinhole
 from pipeline.line.prepare import PlacedClip, PreparedDrive
-from pipeline.stages.calibrate import CalibrateSettings, Calibration, calibrated
+from pipeline.stages.calibrate import CalibrateSettings, Calibration, FollowedRoad, calibrated
 from pipeline.stages.follow import FollowSettings, PicturePair, RoadFollower
 
 # The next picture: at 50 a second and less, it is the one after this long.
@@ -46,10 +46,10 @@ def calibrate_drive(
     following = FollowSettings(height_m=prepared.rig.mount_height_m)
     camera = Pinhole.of(prepared.rig, width_px=following.width_px)
     follower = RoadFollower(camera=camera, settings=following)
-    zero = prepared.clips[0].started_at
+    zero = prepared.clips[0].begins_at
     seconds = 0.0
     for placed, begin_s, end_s in spans_to_compare(prepared, settings):
-        late_s = (placed.started_at - zero).total_seconds()
+        late_s = (placed.begins_at - zero).total_seconds()
         for before, after in _pairs(placed, begin_s, end_s, footage, settings):
             began_s, ended_s = (placed.clip.seconds_at(frame.ref.pts) for frame in (before, after))
             at_s = (began_s + ended_s) / 2
@@ -64,13 +64,14 @@ def calibrate_drive(
             )
             on_second(seconds + at_s - begin_s)
         seconds += end_s - begin_s
-    # Both clocks' seconds count from when the first clip began by the camera's: what lies
-    # between them is the clock's offset.
     return calibrated(
-        follower.pairs,
-        follower.refused,
+        FollowedRoad(
+            pairs=tuple(follower.pairs),
+            refused=follower.refused,
+            fixes=prepared.placer.fixes_since(zero),
+        ),
         prepared.rig,
-        prepared.placer.fixes_since(zero),
+        prepared.clips[0].clock,
         settings=settings,
     )
 

@@ -80,24 +80,36 @@ class Calibration:
     motion: ClockEstimate | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FollowedRoad:
+    """How the camera moved, and how the vehicle did by GPS.
+
+    Attributes:
+        pairs: How the camera moved, in order of time; seconds from when the footage began, by
+            the camera's clock as far as it is known.
+        refused: In how many more pairs the road could not be followed.
+        fixes: N×3: seconds from the same instant by the track's clock, easting, northing. What
+            lies between the two is what remains of the clock's offset.
+    """
+
+    pairs: tuple[PairMotion, ...]
+    refused: int
+    fixes: Array
+
+
 def calibrated(
-    pairs: Sequence[PairMotion],
-    refused: int,
-    rig: CameraRig,
-    fixes: Array,
-    *,
-    settings: CalibrateSettings,
+    road: FollowedRoad, rig: CameraRig, clock: ClockOffset, *, settings: CalibrateSettings
 ) -> Calibration:
-    """Return what the pairs that were followed say, joined with what was known.
+    """Return what the followed road says, joined with what was known.
 
     Args:
-        pairs: How the camera moved, in order of time.
-        refused: In how many more pairs the road could not be followed.
+        road: What was followed.
         rig: What was known, with sigmas.
-        fixes: N×3: the track's seconds from the pairs' zero on, easting, northing.
+        clock: Likewise.
         settings: What is taken for known.
     """
-    motion, hours = _motion(pairs, fixes, settings)
+    pairs, refused = road.pairs, road.refused
+    motion, hours = _motion(pairs, road.fixes, settings)
     least = _SLOWEST_MPS / (motion.height.value if motion else rig.mount_height_m)
     pose = pool_pose([pair for pair in pairs if pair.heights_a_s > least])
     words: list[str] = []
@@ -131,10 +143,13 @@ def calibrated(
             f"footage fits the track within ±{2 * motion.offset.sigma:.1f} s alike. A stop or a "
             "junction in the footage would tell."
         )
-    clock = None
-    if motion is not None and known:
-        how = f"motion in the picture against GPS, {motion.intervals} intervals"
-        clock = ClockOffset(offset_s=motion.offset.value, sigma_s=motion.offset.sigma, how=how)
+    seen: ClockOffset | None = None
+    if motion is not None and known and motion.offset.sigma < clock.sigma_s:
+        seen = ClockOffset(
+            offset_s=clock.offset_s + motion.offset.value,
+            sigma_s=motion.offset.sigma,
+            how=f"motion in the picture against GPS, {motion.intervals} intervals",
+        )
     found = _estimates(pose, motion, rig)
     moved = tuple(
         _moved_words(name, getattr(rig, name), one.value)
@@ -146,7 +161,7 @@ def calibrated(
     return Calibration(
         found=FoundCamera(
             rig=_joined(rig, found),
-            clock=clock,
+            clock=seen,
             pairs=len(pairs),
             refused=refused,
             moved=moved,

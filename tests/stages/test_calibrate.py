@@ -5,12 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.domain.track import ClockOffset
 from pipeline.geometry.calibration import PairMotion
-from pipeline.stages.calibrate import CalibrateSettings, Calibration, calibrated, grid_on_road
+from pipeline.stages.calibrate import (
+    CalibrateSettings,
+    Calibration,
+    FollowedRoad,
+    calibrated,
+    grid_on_road,
+)
 from tests.builders import a_rig
 from tests.geometry.test_calibration import drive, fixes_of, steady, stopping
 
 SETTINGS = CalibrateSettings()
+CLOCK = ClockOffset(offset_s=0.0, sigma_s=0.5, how="the camera's own")
 UNKNOWN = a_rig(
     pitch_deg=5.0, pitch_sigma_deg=5.0, yaw_deg=0.0, yaw_sigma_deg=4.0, roll_deg=0.0,
     roll_sigma_deg=3.0, mount_height_m=1.5, mount_height_sigma_m=0.4, how="assumed",
@@ -18,7 +26,22 @@ UNKNOWN = a_rig(
 
 
 def found(pairs: list[PairMotion], fixes: np.ndarray, **rig: float) -> Calibration:
-    return calibrated(pairs, 3, replace(UNKNOWN, **rig), fixes, settings=SETTINGS)  # type: ignore[arg-type]
+    road = FollowedRoad(pairs=tuple(pairs), refused=3, fixes=fixes)
+    return calibrated(road, replace(UNKNOWN, **rig), CLOCK, settings=SETTINGS)  # type: ignore[arg-type]
+
+
+def test_what_was_known_of_the_clock_is_added_to_what_is_seen() -> None:
+    fixes = fixes_of(stopping, offset_s=0.7, seed=1)
+    road = FollowedRoad(pairs=tuple(drive(stopping, seed=1)), refused=0, fixes=fixes)
+    hours_off = replace(CLOCK, offset_s=-5 * 3600.0)
+    exact = ClockOffset(offset_s=0.7, sigma_s=0.001, how="given")
+
+    mended = calibrated(road, UNKNOWN, hours_off, settings=SETTINGS).found
+    kept = calibrated(road, UNKNOWN, exact, settings=SETTINGS).found
+
+    assert mended.clock is not None
+    assert mended.clock.offset_s == pytest.approx(-5 * 3600 + 0.7, abs=0.15)
+    assert kept.clock is None
 
 
 def test_what_the_footage_tells_takes_the_place_of_what_was_assumed() -> None:
