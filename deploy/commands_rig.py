@@ -22,6 +22,7 @@ from pipeline.stages.calibrate import CalibrateSettings, Calibration, grid_on_ro
 from pipeline.stages.redact import RedactSettings, paint_over
 
 app = typer.Typer(no_args_is_help=True)
+_VAGUE_LENS = 0.05
 _FIGURES = (
     ("pitch, nose down", "pitch", "deg", "°"),
     ("yaw, to the right", "yaw", "deg", "°"),
@@ -91,6 +92,11 @@ def _print(calibration: Calibration) -> None:
         print(f"{'clock, to be added':24}{offset:8.2f} s ± {2 * sigma:.2f} s")
     every = found.pairs + found.refused
     print(f"from {found.pairs} of {every} pairs of pictures; ±: 95 of 100 lie within")
+    if found.rig.focal_sigma_px > _VAGUE_LENS * found.rig.focal_px:
+        say(
+            "The field of view is only assumed: height and widths may be off by a fifth. Give it "
+            "with --rig, from the camera's data sheet."
+        )
     for sentence in (*found.moved, *found.words):
         say(sentence)
 
