@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from pipeline.geometry.egomotion import FittedMotion
 from pipeline.geometry.ground import camera_axes
@@ -23,9 +24,15 @@ _BLOCK_S = 1.0
 # in a height of the camera.
 _BEND_DEG = 50.0
 _FEWEST_PAIRS = 8
+_FEWEST_BLOCKS = 5
 _FEWEST_INTERVALS = 6
 # A fix says little of the speed over less than this.
 _LEAST_INTERVAL_S = 0.9
+# Between fixes farther apart the vehicle may have gone round a corner.
+_WIDEST_INTERVAL_S = 5.0
+# Of a vehicle that hardly moves, GPS shows its own errors; and no camera sits lower or higher.
+_SLOWEST_MPS = 2.0
+_LOWEST_M, _HIGHEST_M = 0.4, 6.0
 _WIDEST_HOLE_S = 1.6
 # What must be left for comparison when the offsets that are tried are taken off both ends.
 _LEAST_COMMON_S = 8.0
@@ -90,14 +97,16 @@ class ClockEstimate:
             how well the two courses tell: where the vehicle keeps its speed and direction, they
             do not.
         intervals: How many intervals between fixes were compared.
-        misfit_m: How far, in the mean of squares, an interval's end is off when joined so.
+        unexplained: Share of the way by GPS, in squares, that the camera's way does not explain.
+        within_s: Offsets up to this were tried.
         at_edge: Whether the likeliest offset lies at the edge of what was searched.
     """
 
     height: Estimate
     offset: Estimate
     intervals: int
-    misfit_m: float
+    unexplained: float
+    within_s: float
     at_edge: bool
 
 
@@ -109,6 +118,8 @@ def pool_pose(pairs: Sequence[PairMotion]) -> PoseEstimate | None:
     values = np.array([pair.fitted.motion.values[:3] for pair in pairs])
     sigmas = np.array([pair.fitted.sigmas[:3] for pair in pairs])
     # On a bend a camera ahead of the rear axle moves sideways too, in proportion to the bend.
+    if len(set(np.floor(at_s / _BLOCK_S))) < _FEWEST_BLOCKS:
+        return None
     bends = np.array(
         [pair.fitted.motion.turn_rad[1] / max(pair.fitted.motion.heights, 1e-3) for pair in pairs]
     )
@@ -139,7 +150,8 @@ def pool_clock(
         step_s: … in such steps.
 
     Returns:
-        None where too few intervals between fixes are covered by pairs.
+        None where too few intervals between fixes are covered by pairs, the vehicle hardly moved
+        in them, or the height cannot be.
     """
     course = _Course.of(pairs)
     if course is None:
@@ -148,7 +160,7 @@ def pool_clock(
     if within_s < step_s:
         return None
     ways = course.covered_by(_thinned(fixes), within_s)
-    if len(ways.metres) < _FEWEST_INTERVALS:
+    if len(ways.metres) < _FEWEST_INTERVALS or ways.rms_mps < _SLOWEST_MPS:
         return None
     offsets = np.arange(-within_s, within_s + step_s / 2, step_s)
     fits = [ways.fit(course, float(offset)) for offset in offsets]
@@ -158,6 +170,8 @@ def pool_clock(
     chance = np.exp(-freedom / 2 * np.log(misfits / misfits.min()))
     chance /= chance.sum()
     offset, height = float(chance @ offsets), float(chance @ heights)
+    if not _LOWEST_M < height < _HIGHEST_M:
+        return None
     best = int(misfits.argmin())
     by_fixes = math.sqrt(fits[best].misfit / freedom / fits[best].weight)
     by_offset = math.sqrt(float(chance @ (heights - height) ** 2))
@@ -168,7 +182,8 @@ def pool_clock(
         ),
         offset=Estimate(value=offset, sigma=spread),
         intervals=len(ways.metres),
-        misfit_m=math.sqrt(fits[best].misfit / len(ways.metres)),
+        unexplained=fits[best].misfit / ways.squares,
+        within_s=within_s,
         at_edge=best in (0, len(offsets) - 1),
     )
 
@@ -189,16 +204,25 @@ class _Ways:
     metres: NDArray[np.complex128]
     stretch: NDArray[np.int64]
 
+    @property
+    def squares(self) -> float:
+        """The sum of the squares of the ways by GPS."""
+        return max(float((abs(self.metres) ** 2).sum()), _NOTHING)
+
+    @property
+    def rms_mps(self) -> float:
+        """The root of the mean square of the speed by GPS."""
+        return float(np.sqrt(np.mean((abs(self.metres) / (self.end_s - self.begin_s)) ** 2)))
+
     def fit(self, course: "_Course", offset_s: float) -> _Fit:
         """Join the camera's way to that of GPS: one scale, and a turn for each stretch."""
         begin, end = self.begin_s - offset_s, self.end_s - offset_s
-        far = course.heights_at(end) - course.heights_at(begin)
-        seen = far * np.exp(-1j * course.turned_at((begin + end) / 2))
+        seen = course.way_at(end) - course.way_at(begin)
         alike = self.metres * seen.conj()
         joined = sum(abs(alike[self.stretch == s].sum()) for s in np.unique(self.stretch))
-        weight = max(float((far**2).sum()), _NOTHING)
+        weight = max(float((abs(seen) ** 2).sum()), _NOTHING)
         height = float(joined) / weight
-        misfit = float((abs(self.metres) ** 2).sum()) - height * float(joined)
+        misfit = self.squares - height * float(joined)
         return _Fit(misfit=max(misfit, _NOTHING), height=height, weight=weight)
 
 
@@ -209,8 +233,7 @@ class _Course:
     starts_s: Array
     ends_s: Array
     at_s: Array
-    heights: Array
-    turned_rad: Array
+    way: NDArray[np.complex128]
 
     @classmethod
     def of(cls, pairs: Sequence[PairMotion]) -> "_Course | None":
@@ -218,12 +241,15 @@ class _Course:
             return None
         at_s = np.array([pair.at_s for pair in pairs])
         holes = np.flatnonzero(np.diff(at_s) > _WIDEST_HOLE_S)
+        turned = _summed(np.array([pair.turn_a_s for pair in pairs]), at_s)
+        rates = np.array([pair.heights_a_s for pair in pairs])
+        # A right turn takes east + i·north to the south of east.
+        way = rates * np.exp(-1j * turned.real)
         return cls(
             starts_s=at_s[np.concatenate(([0], holes + 1))],
             ends_s=at_s[np.concatenate((holes, [len(at_s) - 1]))],
             at_s=at_s,
-            heights=_summed(np.array([pair.heights_a_s for pair in pairs]), at_s),
-            turned_rad=_summed(np.array([pair.turn_a_s for pair in pairs]), at_s),
+            way=_summed(way, at_s),
         )
 
     @property
@@ -231,17 +257,19 @@ class _Course:
         """The longest stretch without a hole."""
         return float((self.ends_s - self.starts_s).max())
 
-    def heights_at(self, at_s: Array) -> Array:
-        return np.interp(at_s, self.at_s, self.heights)
-
-    def turned_at(self, at_s: Array) -> Array:
-        return np.interp(at_s, self.at_s, self.turned_rad)
+    def way_at(self, at_s: Array) -> NDArray[np.complex128]:
+        """Return the way since the beginning, in heights, turned with the camera."""
+        real, imaginary = (
+            np.interp(at_s, self.at_s, part) for part in (self.way.real, self.way.imag)
+        )
+        return np.asarray(real + 1j * imaginary, np.complex128)
 
     def covered_by(self, fixes: Array, within_s: float) -> _Ways:
         """Return the intervals between fixes that are covered whichever offset is right."""
         begin, end = fixes[:-1, 0], fixes[1:, 0]
         index = np.searchsorted(self.starts_s, begin - within_s, side="right") - 1
         whole = (index >= 0) & (end + within_s <= self.ends_s[np.maximum(index, 0)])
+        whole &= end - begin <= _WIDEST_INTERVAL_S
         steps = np.diff(fixes[:, 1:], axis=0)[whole]
         return _Ways(
             begin_s=begin[whole],
@@ -251,10 +279,10 @@ class _Course:
         )
 
 
-def _summed(rates: Array, at_s: Array) -> Array:
+def _summed(rates: "Array | NDArray[np.complex128]", at_s: Array) -> NDArray[np.complex128]:
     """Return the integral of a rate along time, from the first instant on."""
     parts = (rates[1:] + rates[:-1]) / 2 * np.diff(at_s)
-    return np.concatenate(([0.0], np.cumsum(parts)))
+    return np.concatenate(([0.0 + 0.0j], np.cumsum(parts)))
 
 
 def _thinned(fixes: Array) -> Array:
@@ -287,4 +315,7 @@ def _regressed(values: Array, sigmas: Array, at_s: Array, columns: Array) -> Est
     count = len(pulls)
     chance = pulls.T @ pulls * (count / max(count - x.shape[1], 1))
     spread = inverse @ (chance + known) @ inverse
-    return Estimate(value=float(found[0]), sigma=math.hypot(math.sqrt(spread[0, 0]), _COMMON_DEG))
+    # Few trials know their own spread badly: Student's factor, as our sigma is half of 95 %.
+    few = float(stats.t.ppf(0.975, max(count - x.shape[1], 1))) / 2
+    sigma = math.hypot(few * math.sqrt(spread[0, 0]), _COMMON_DEG)
+    return Estimate(value=float(found[0]), sigma=sigma)

@@ -4,7 +4,7 @@ A camera moves along the road; between two pictures it also turns a little. Poin
 then move by a homography with seven unknowns: pitch, yaw and roll against the direction of
 travel, the distance as a multiple of the camera's height, and the turn between the pictures
 (three). Forward motion on a flat road leaves one ambiguity: of focal length and height only the
-quotient shows, so the focal length must be given (Hartley and Zisserman, *Multiple View
+product shows, so the focal length must be given (Hartley and Zisserman, *Multiple View
 Geometry*, 2nd ed., 13.1: homographies induced by a plane).
 """
 

@@ -1,5 +1,6 @@
 """Calibrate a drive: read pairs of pictures, follow the road in them, and say what they tell."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,10 +20,11 @@ from pipeline.line.prepare import PlacedClip, PreparedDrive
 from pipeline.stages.calibrate import CalibrateSettings, Calibration, FollowedRoad, calibrated
 from pipeline.stages.follow import FollowSettings, PicturePair, RoadFollower
 
-# The next picture: at 50 a second and less, it is the one after this long.
-_SOON_S = 0.02
+# The next picture is asked for so much later: one of these is another one from 10 a second on.
+_SOON_S = (0.042, 0.11)
 # Pictures farther apart than this are no pair.
 _APART_S = 0.6
+_A_LITTLE = 1e-3
 
 
 def calibrate_drive(
@@ -109,6 +111,8 @@ def calibrate_once(
     stored = ledger.load_camera(prepared.drive)
     if stored is None and is_worth_calibrating(prepared, settings):
         found = calibrate_drive(prepared, footage, settings, on_second=on_second).found
+        if found.rig == prepared.rig and found.clock is None:
+            return prepared, found  # nothing was found: the next run may try again
         ledger.save_camera(prepared.drive, found)
         stored = ledger.load_camera(prepared.drive)
     return (prepared, None) if stored is None else (with_camera(prepared, stored), stored)
@@ -167,7 +171,7 @@ def _pairs(
     clip = placed.clip
     wanted = []
     for at_s in np.arange(begin_s, end_s - _APART_S, 1 / settings.pairs_a_s):
-        for seconds in (float(at_s), float(at_s) + _SOON_S):
+        for seconds in (float(at_s), *(float(at_s) + soon for soon in _SOON_S)):
             pts = clip.pts_at(seconds)
             wanted.append(WantedFrame(pts=pts, latest_pts=pts))
     with footage.open(placed.location) as reader, closing(reader.frames(wanted)) as frames:
@@ -176,7 +180,8 @@ def _pairs(
             at_s, then_s = (clip.seconds_at(frame.ref.pts) for frame in (before, after))
             if at_s >= due_s and then_s - at_s <= _APART_S:
                 yield before, after
-                due_s = at_s + 0.9 / settings.pairs_a_s
+                slot = math.floor((at_s - begin_s) * settings.pairs_a_s + _A_LITTLE)
+                due_s = begin_s + (slot + 1) / settings.pairs_a_s - _A_LITTLE
 
 
 def _grey(frame: Frame, camera: Pinhole) -> NDArray[np.uint8]:

@@ -159,7 +159,7 @@ def _place_clips(
     mended = ClockOffset(
         offset_s=used.offset_s + hours * _HOUR_S,
         sigma_s=used.sigma_s,
-        how=f"the camera's clock is {abs(hours)} h {way} the track's: only so do they meet",
+        how=f"the camera's clock is likely {abs(hours)} h {way} the track's: else they never meet",
     )
     return tuple(replace(one, clock=mended) for one in placed)
 
@@ -173,7 +173,8 @@ def _hours_off(footage: tuple[datetime, datetime], track: tuple[datetime, dateti
     fits = [
         hours
         for hours in range(-_MOST_HOURS, _MOST_HOURS + 1)
-        if footage[0] + timedelta(hours=hours) >= track[0] - slack
+        if hours
+        and footage[0] + timedelta(hours=hours) >= track[0] - slack
         and footage[1] + timedelta(hours=hours) <= track[1] + slack
     ]
     likely = [hours for hours in fits if abs(hours) == 1] or fits

@@ -118,6 +118,7 @@ def hide(seed: int, number: int) -> Hidden:
         yaw_deg=float(chance.uniform(-4, 4)),
         roll_deg=float(chance.uniform(-2, 2)),
     )
+    rig = replace(rig, focal_px=rig.focal_px * (1 + _FOCAL_SHARE * float(chance.normal())))
     return Hidden(rig=rig, clock_s=float(chance.uniform(-3, 3)), stops=(seed + number) % 2 == 0)
 
 
@@ -128,12 +129,13 @@ def figures_of_trials(trials: list[Trial], refused: int) -> dict[str, dict[str, 
         ours = [trial for trial in trials if trial.what == what and trial.known]
         if ours:
             table[what] = _figures(ours)
-    stopping = [t for t in trials if t.what == "clock" and t.stops]
-    table["clock of drives that stop"] = {
-        **_figures(stopping),
-        "stated as known": float(np.mean([t.known for t in stopping])),
-    }
-    table["all"] = {**_figures([t for t in trials if t.known]), "drives refused": float(refused)}
+    for words, stops in (("clock of drives that stop", True), ("clock of the others", False)):
+        ours = [t for t in trials if t.what == "clock" and t.stops is stops]
+        if ours:
+            known = float(np.mean([t.known for t in ours]))
+            table[words] = {**_figures(ours), "stated as known": known}
+    every = [t for t in trials if t.known]
+    table["all"] = {**(_figures(every) if every else {}), "drives refused": float(refused)}
     return table
 
 

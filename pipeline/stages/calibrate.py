@@ -5,7 +5,6 @@ against the direction of travel and the distance travelled in heights of the cam
 way by GPS the height follows, and from both ways' course in time the clock.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import cv2
@@ -35,7 +34,9 @@ _FAR_OFF_PX = 1e5
 # A slower vehicle shows too little motion for the pose.
 _SLOWEST_MPS = 2.0
 _HOUR_S = 3600.0
-_MUCH_LESS = 0.4
+_MUCH_LESS = 0.2
+# An offset that is known fills a small part of what was searched: were all alike, 0.58 of it.
+_CLEAR_SHARE = 0.25
 # What is known no better than this, by its unit, was assumed and not measured.
 _MEASURED = {"deg": 1.0, "m": 0.15}
 
@@ -109,52 +110,27 @@ def calibrated(
         settings: What is taken for known.
     """
     pairs, refused = road.pairs, road.refused
-    motion, hours = _motion(pairs, road.fixes, settings)
-    least = _SLOWEST_MPS / (motion.height.value if motion else rig.mount_height_m)
+    motion, hours = _motion(road, clock, settings)
+    # At the edge the track may be another drive's: nothing of it is used.
+    fitting = None if motion is None or motion.at_edge else motion
+    least = _SLOWEST_MPS / (fitting.height.value if fitting else rig.mount_height_m)
     pose = pool_pose([pair for pair in pairs if pair.heights_a_s > least])
-    words: list[str] = []
-    if pose is None:
-        words.append(
-            f"The camera's pose could not be estimated: in only {len(pairs)} of "
-            f"{len(pairs) + refused} pairs of pictures could the road be "
-            "followed. Film a dry, even road by daylight with a clean lens and no bonnet in view, "
-            "at 15 mph or more for a minute; or measure the camera and give its rig file."
-        )
-    if motion is not None and hours:
-        words.append(
-            f"The camera's clock is {abs(hours)} h {'behind' if hours > 0 else 'ahead of'} the "
-            "track's: only so does the motion in the picture fit the track."
-        )
-    known = motion is not None and motion.offset.sigma <= settings.clock_known_s
-    if motion is None:
-        words.append(
-            "Height and clock could not be estimated: the track and the footage have too little "
-            "time in common, or the road could not be followed."
-        )
-    elif motion.at_edge:
-        known = False
-        words.append(
-            f"The clock is off by {settings.clock_within_s:.0f} s or more, or this track belongs "
-            "to other footage; give the offset in the rig file, or the track of this drive."
-        )
-    elif not known:
-        words.append(
-            "The clock could not be checked: the vehicle kept its speed and direction, so the "
-            f"footage fits the track within ±{2 * motion.offset.sigma:.1f} s alike. A stop or a "
-            "junction in the footage would tell."
-        )
+    known = fitting is not None and fitting.offset.sigma <= min(
+        settings.clock_known_s, fitting.within_s * _CLEAR_SHARE
+    )
+    words = (_words_of_pose(pose, road), _words_of_clock(motion, hours, known=known))
     seen: ClockOffset | None = None
-    if motion is not None and known and motion.offset.sigma < clock.sigma_s:
+    if fitting is not None and known and fitting.offset.sigma < clock.sigma_s:
         seen = ClockOffset(
-            offset_s=clock.offset_s + motion.offset.value,
-            sigma_s=motion.offset.sigma,
-            how=f"motion in the picture against GPS, {motion.intervals} intervals",
+            offset_s=clock.offset_s + fitting.offset.value,
+            sigma_s=fitting.offset.sigma,
+            how=f"motion in the picture against GPS, {fitting.intervals} intervals",
         )
-    found = _estimates(pose, motion, rig)
+    found = _estimates(pose, fitting, rig)
     moved = tuple(
         _moved_words(name, getattr(rig, name), one.value)
         for name, one in found.items()
-        if getattr(rig, _sigma_of(name)) <= _MEASURED[name.rsplit("_", 1)[1]]
+        if _is_measured(rig, name)
         and abs(one.value - getattr(rig, name))
         > settings.moved_sigmas * np.hypot(one.sigma, getattr(rig, _sigma_of(name)))
     )
@@ -165,33 +141,79 @@ def calibrated(
             pairs=len(pairs),
             refused=refused,
             moved=moved,
-            words=tuple(words),
+            words=tuple(sentence for sentence in words if sentence),
         ),
         pose=pose,
         motion=motion,
     )
 
 
+def _words_of_pose(pose: PoseEstimate | None, road: FollowedRoad) -> str:
+    every = len(road.pairs) + road.refused
+    if pose is not None:
+        return ""
+    if len(road.pairs) > every / 2:
+        return (
+            "The camera's pose could not be estimated: the vehicle hardly moved in the footage "
+            "that was compared. Film a minute at 15 mph or more."
+        )
+    return (
+        f"The camera's pose could not be estimated: in only {len(road.pairs)} of {every} pairs of "
+        "pictures could the road be followed. Film a dry, even road by daylight with a clean lens "
+        "and no bonnet in view, at 15 mph or more for a minute; or measure the camera and give its "
+        "rig file."
+    )
+
+
+def _words_of_clock(motion: ClockEstimate | None, hours: int, *, known: bool) -> str:
+    if motion is None:
+        return (
+            "Height and clock could not be estimated: the track and the footage have too little "
+            "time in common, or the road could not be followed."
+        )
+    if motion.at_edge:
+        return (
+            f"The clock is off by {motion.within_s:.1f} s or more, or this track belongs to other "
+            "footage; give the offset in the rig file, or the track of this drive."
+        )
+    if not known:
+        return (
+            "The clock could not be checked: the vehicle kept its speed and direction, so the "
+            f"footage fits the track within ±{2 * motion.offset.sigma:.1f} s alike. A stop or a "
+            "junction in the footage would tell."
+        )
+    if hours:
+        way = "behind" if hours > 0 else "ahead of"
+        return (
+            f"The camera's clock is {abs(hours)} h {way} the track's: only so does the motion in "
+            "the picture fit the track."
+        )
+    return ""
+
+
 def _motion(
-    pairs: Sequence[PairMotion], fixes: Array, settings: CalibrateSettings
+    road: FollowedRoad, clock: ClockOffset, settings: CalibrateSettings
 ) -> tuple[ClockEstimate | None, int]:
     """Return height and clock, and by how many whole hours the clock is off: summer time."""
-    tried = {
-        hours: pool_clock(
-            pairs, fixes - np.array([hours * _HOUR_S, 0, 0]), within_s=settings.clock_within_s
-        )
-        for hours in (0, 1, -1)
-    }
-    found = {hours: one for hours, one in tried.items() if one is not None}
-    if not found:
-        return None, 0
-    best = min(found, key=lambda hours: found[hours].misfit_m)
-    # An hour is a grave word: it must fit by far better than the clock as it is.
-    if 0 in found and found[best].misfit_m > _MUCH_LESS * found[0].misfit_m:
-        best = 0
-    one = found[best]
-    offset = replace(one.offset, value=one.offset.value + best * _HOUR_S)
-    return replace(one, offset=offset), best
+    here = _shifted(road, 0, settings)
+    # A clock that was given is not doubted by hours; and without a fit here there is nothing to
+    # be better than.
+    if here is None or clock.sigma_s <= settings.clock_known_s:
+        return here, 0
+    best, hours = here, 0
+    for other in (1, -1):
+        one = _shifted(road, other, settings)
+        clear = one is not None and not one.at_edge and one.offset.sigma <= settings.clock_known_s
+        # An hour is a grave word: it must fit by far better than the clock as it is.
+        if one is not None and clear and one.unexplained < _MUCH_LESS * best.unexplained:
+            best, hours = one, other
+    offset = replace(best.offset, value=best.offset.value + hours * _HOUR_S)
+    return replace(best, offset=offset), hours
+
+
+def _shifted(road: FollowedRoad, hours: int, settings: CalibrateSettings) -> ClockEstimate | None:
+    fixes = road.fixes - np.array([hours * _HOUR_S, 0, 0])
+    return pool_clock(road.pairs, fixes, within_s=settings.clock_within_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,13 +263,15 @@ def _moved_words(name: str, given: float, seen: float) -> str:
 
 
 def _joined(rig: CameraRig, found: dict[str, _Found]) -> CameraRig:
-    """Return the rig with estimates in place of what was known less well.
+    """Return the rig with estimates in place of what was only assumed.
 
     What the focal length adds does not count here: angles and height that were estimated with
     the same one, right or wrong, place things right along the road.
     """
     better = {
-        name: one for name, one in found.items() if one.own_sigma < getattr(rig, _sigma_of(name))
+        name: one
+        for name, one in found.items()
+        if one.own_sigma < getattr(rig, _sigma_of(name)) and not _is_measured(rig, name)
     }
     if not better:
         return rig
@@ -257,6 +281,11 @@ def _joined(rig: CameraRig, found: dict[str, _Found]) -> CameraRig:
     what = ", ".join(name.rsplit("_", 1)[0].replace("_", " ") for name in better)
     values["how"] = f"estimated from the footage: {what}; else {rig.how}"
     return CameraRig(**values)
+
+
+def _is_measured(rig: CameraRig, name: str) -> bool:
+    unit = name.rsplit("_", 1)[1]
+    return bool(getattr(rig, _sigma_of(name)) <= _MEASURED[unit])
 
 
 def _sigma_of(name: str) -> str:

@@ -122,6 +122,7 @@ class RoadFollower:
     _waiting: list[PicturePair] = field(default_factory=list)
     _searched: int = 0
     _guesses: list[Motion] = field(default_factory=list)
+    _heights_m: list[float] = field(default_factory=list)
     _pose: Motion | None = None
     _heights_a_s: float = 0.0
 
@@ -156,15 +157,16 @@ class RoadFollower:
         if found is None or found.explained(_ON_PLANE_PX) < self.settings.least_explained:
             return
         self._guesses.append(found.motion)
+        travelled = pair.speed_mps * pair.lasting_s
+        self._heights_m.append(travelled / max(found.motion.heights, 1e-3))
         values = np.array([guess.values for guess in self._guesses])
         middle = np.median(values, axis=0)
         agree = (np.abs(values[:, [0, 2]] - middle[[0, 2]]) < _AGREE_DEG).all(axis=1)
         if agree.sum() >= _AGREEING and agree.mean() > 0.5:  # noqa: PLR2004 - the most of them
             self._pose = Motion.from_values(np.median(values[agree], axis=0))
-            travelled = pair.speed_mps * pair.lasting_s
-            height_m = travelled / found.motion.heights
-            self.settings = replace(self.settings, height_m=height_m)
-            self._heights_a_s = found.motion.heights / pair.lasting_s
+            height_m = float(np.median(np.array(self._heights_m)[agree]))
+            self.settings = replace(self.settings, height_m=float(np.clip(height_m, 0.8, 4.0)))
+            self._heights_a_s = pair.speed_mps / self.settings.height_m
 
     def _follow(self, pair: PicturePair) -> None:
         """Try the speed of the last pair first, then that of GPS, and standing still."""

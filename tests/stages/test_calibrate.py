@@ -68,7 +68,7 @@ def test_a_measured_rig_is_kept_and_a_moved_one_is_told_of() -> None:
     [sentence] = moved.moved
     assert sentence.startswith("pitch: 7.00 deg was given, ")
     assert "was moved" in sentence
-    assert moved.rig.pitch_deg == pytest.approx(5.0, abs=0.2)
+    assert (moved.rig.pitch_deg, moved.rig.pitch_sigma_deg) == (7.0, 0.2)
 
 
 def test_a_clock_that_cannot_be_told_stays_as_it_was_and_it_is_said() -> None:
