@@ -116,6 +116,51 @@ def test_the_pose_is_a_robust_mean_whose_sigma_covers_the_truth() -> None:
     assert inside >= 54
 
 
+def test_a_few_seconds_of_pairs_do_not_pretend_to_know() -> None:
+    inside = told = 0
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        of_second = chance.normal(0, 0.3, 8)
+        pairs = [
+            a_pair(0.2 * i, pitch=5.0 + of_second[i // 5], yaw=0.0, heights=0.3, turn=0.0)
+            for i in range(35)
+        ]
+        found = pool_pose(pairs)
+        assert found is not None
+        told += 1
+        inside += abs(found.pitch.value - 5.0) <= 2 * found.pitch.sigma
+
+    assert inside / told > 0.85
+    assert pool_pose(pairs[:20]) is None
+
+
+def test_sparse_fixes_round_a_bend_bias_neither_height_nor_clock() -> None:
+    def bend(t: float) -> float:
+        return 0.25 if 12 < t < 18 or 26 < t < 32 else 0.0
+
+    chance = np.random.default_rng(2)
+    fine = np.arange(0.0, 60.0, 0.02)
+    heading = np.cumsum([bend(float(t)) * 0.02 for t in fine])
+    east, north = np.cumsum(8 * np.sin(heading) * 0.02), np.cumsum(8 * np.cos(heading) * 0.02)
+    times = np.arange(0.0, 50.0, 4.0)
+    fixes = np.column_stack(
+        (times + 1.0, np.interp(times, fine, east), np.interp(times, fine, north))
+    )
+    fixes[:, 1:] += chance.normal(0, 0.05, (len(times), 2))
+    pairs = [
+        a_pair(
+            float(t), pitch=0.0, yaw=0.0, heights=8 * 0.04 / HEIGHT_M, turn=bend(float(t)) * 0.04
+        )
+        for t in np.arange(0.1, 49.0, 0.2)
+    ]
+
+    found = pool_clock(pairs, fixes)
+
+    assert found is not None
+    assert found.height.value == pytest.approx(HEIGHT_M, rel=0.01)
+    assert found.offset.value == pytest.approx(1.0, abs=0.15)
+
+
 def test_yaw_is_read_off_where_the_road_is_straight() -> None:
     chance = np.random.default_rng(5)
     pairs = []

@@ -95,6 +95,39 @@ def test_summer_time_is_recognised_by_the_motion() -> None:
     assert any("1 h behind" in sentence for sentence in one.words)
 
 
+def test_an_hour_at_which_the_vehicle_was_parked_explains_nothing() -> None:
+    pairs, fixes = drive(stopping, seed=1), fixes_of(stopping, offset_s=0.3, seed=1)
+    parked = np.column_stack(
+        (np.arange(3560.0, 3660.0), np.full(100, 400_000.0), np.full(100, 300_000.0))
+    )
+
+    one = found(pairs, np.concatenate((fixes, parked))).found
+
+    assert one.clock is not None
+    assert one.clock.offset_s == pytest.approx(0.3, abs=0.15)
+    assert one.rig.mount_height_m == pytest.approx(1.6, abs=0.1)
+    assert one.words == ()
+
+
+def test_in_a_few_seconds_of_steady_driving_no_clock_is_known() -> None:
+    known = 0
+    for seed in range(30):
+        pairs = drive(steady, seed=seed, lasting_s=9.0)
+        one = found(pairs, fixes_of(steady, offset_s=3.0, seed=seed, lasting_s=20.0)).found
+        known += one.clock is not None
+
+    assert known == 0
+
+
+def test_a_track_that_fits_only_at_the_edge_gives_no_height_either() -> None:
+    pairs = drive(stopping, seed=3, lasting_s=60)
+    one = found(pairs, fixes_of(stopping, offset_s=7.0, seed=3, lasting_s=60)).found
+
+    assert one.clock is None
+    assert one.rig.mount_height_m == 1.5
+    assert any("off by 4.0 s or more" in sentence for sentence in one.words)
+
+
 def test_a_track_of_another_day_is_not_taken_for_this_one() -> None:
     one = found(drive(stopping, seed=5), fixes_of(stopping, offset_s=90_000.0, seed=5)).found
 
