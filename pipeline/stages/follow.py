@@ -33,6 +33,9 @@ _START_SHARES = (0.4, 1.0, 2.5)
 # Features that are matched by their looks, and what must hold of them.
 _FEATURES, _FAINTEST, _CLEARLY_BEST, _MOVED_PX = 1500, 0.01, 0.85, 1.0
 _ON_PLANE_PX, _DRAWS = 2.0, 5000
+_ROAD_BEGINS = 0.45
+# A camera sits no more than four times as high, or as low, as is likely.
+_FACTOR = 4.0
 _NEAR_PX = 0.7
 # From what distance on a point begins to be doubted: before the second look, and after it.
 _TOLERANCES_PX = (2.0, 0.5), (0.2,)
@@ -250,7 +253,21 @@ def find_motion(
         settings: How pictures are compared.
     """
     matched = _matched(before, after)
-    if len(matched) < settings.fewest_points:
+    # In most pictures the road lies low, and fronts of houses would fit a plane as well; in
+    # those of a camera that looks down, all is road.
+    for begins in (_ROAD_BEGINS, 0.0):
+        low = matched[matched[:, 1] > begins * before.shape[0]]
+        found = _motion_of(low, camera, heights, settings)
+        if found is not None:
+            return found
+    return None
+
+
+def _motion_of(
+    matched: NDArray[np.float32], camera: Pinhole, heights: float, settings: FollowSettings
+) -> FittedMotion | None:
+    """Return the motion that explains most of N×4 matched features; None if none can be."""
+    if len(matched) < settings.fewest_points or heights <= 0:
         return None
     _, on_road = cv2.findHomography(
         matched[:, :2], matched[:, 2:], cv2.RANSAC, _ON_PLANE_PX, maxIters=_DRAWS
@@ -258,23 +275,26 @@ def find_motion(
     if on_road is None or on_road.sum() < settings.fewest_points:
         return None
     points = matched[np.asarray(on_road).ravel() > 0].astype(np.float64)
-    tried = []
-    for pitch_deg in _START_PITCHES_DEG:
-        for share in _START_SHARES:
-            start = Motion(pitch_deg=pitch_deg, yaw_deg=0, roll_deg=0, heights=heights * share)
-            expected = Expected(motion=start, spread=_UNKNOWN)
-            tried.append(
-                fit_motion(
-                    points[:, :2],
-                    points[:, 2:],
-                    camera,
-                    expected,
-                    first=start,
-                    tolerances_px=(10.0, _ON_PLANE_PX),
-                )
-            )
+    before, after = points[:, :2], points[:, 2:]
+    starts = [
+        Motion(pitch_deg=pitch_deg, yaw_deg=0, roll_deg=0, heights=heights * share)
+        for pitch_deg in _START_PITCHES_DEG
+        for share in _START_SHARES
+    ]
+    tried = [
+        fit_motion(
+            before,
+            after,
+            camera,
+            Expected(motion=start, spread=_UNKNOWN),
+            first=start,
+            tolerances_px=(10.0, _ON_PLANE_PX),
+        )
+        for start in starts
+    ]
     likely = max(tried, key=lambda one: one.explained(_ON_PLANE_PX))
-    return likely if _can_be(likely.motion, settings) else None
+    near = 1 / _FACTOR < likely.motion.heights / heights < _FACTOR
+    return likely if near and _can_be(likely.motion, settings) else None
 
 
 def _matched(before: Grey, after: Grey) -> NDArray[np.float32]:
