@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from deploy.calibrating import calibrate as calibrate_footage
-from deploy.doors import REFUSED, expected_failures, say
+from deploy.doors import REFUSED, expected_failures, make_output_folder, say
 from deploy.receiving import read_batch
 from models import load_detector
 from pipeline import wiring
@@ -61,7 +61,7 @@ def calibrate(
     the horizon. The field of view cannot be seen on a straight road: give it with --rig.
     """
     with expected_failures():
-        out.mkdir(parents=True, exist_ok=True)
+        make_output_folder(out)
         settings = wiring.Settings.from_env()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())

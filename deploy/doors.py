@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NoReturn
 
 import typer
@@ -45,6 +46,18 @@ def expected_failures() -> Iterator[None]:
         yield
     except RoadwearError as error:
         leave(error)
+
+
+def make_output_folder(out: Path) -> None:
+    """Make a folder for results, or leave: one that cannot be written is wrong usage."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        say(f"roadwear: the output folder {out} cannot be written ({error.strerror})")
+        raise typer.Exit(USAGE) from error
 
 
 @contextmanager

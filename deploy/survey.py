@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from deploy.calibrating import calibrated_here
-from deploy.doors import REFUSED, USAGE, expected_failures, progress, say
+from deploy.doors import REFUSED, expected_failures, make_output_folder, progress, say
 from deploy.receiving import Batch, read_batch
 from models import Runtime, load_detector
 from pipeline import wiring
@@ -58,7 +58,8 @@ def survey(
     """Survey clips as one drive and write what was found."""
     with expected_failures():
         settings = wiring.Settings.from_env()
-        _make_folder(out)
+        make_output_folder(out)
+        (out / "evidence").mkdir(exist_ok=True)
         began = perf_counter()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
@@ -241,14 +242,3 @@ def _tell(report: dict[str, Any], out: Path, *, as_json: bool) -> None:
         say(f"{report['clock_how']}. If that is wrong, say when the footage began: --started-at.")
     for cut in report["cut"]:
         say(f"The footage ends at {cut['at_s']:.0f} s, before its index says; the rest is lost.")
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        (out / "evidence").mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        say(f"roadwear: the output folder {out} cannot be written ({error.strerror})")
-        raise typer.Exit(USAGE) from error

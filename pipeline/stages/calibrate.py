@@ -154,8 +154,8 @@ def _words_of_pose(pose: PoseEstimate | None, road: FollowedRoad) -> str:
         return ""
     if len(road.pairs) > every / 2:
         return (
-            "The camera's pose could not be estimated: the vehicle hardly moved in the footage "
-            "that was compared. Film a minute at 15 mph or more."
+            "The camera's pose could not be estimated: in the footage compared, the vehicle "
+            "moved for less than five seconds. Film a minute at 15 mph or more."
         )
     return (
         f"The camera's pose could not be estimated: in only {len(road.pairs)} of {every} pairs of "

@@ -49,6 +49,17 @@ def test_without_a_road_to_follow_it_says_what_to_film(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "rig.toml").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = roadwear(
+        "rig", "calibrate", "a.mp4", "--track", "a.gpx", "--out", tmp_path / "file" / "out"
+    )
+
+    assert done.returncode == 2
+    assert "cannot be written" in in_one_line(done)
+
+
 def test_a_survey_estimates_what_the_rig_file_leaves_out(
     street_footage: Path, tmp_path: Path
 ) -> None:
