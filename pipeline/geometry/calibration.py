@@ -117,9 +117,9 @@ def pool_pose(pairs: Sequence[PairMotion]) -> PoseEstimate | None:
     at_s = np.array([pair.at_s for pair in pairs])
     values = np.array([pair.fitted.motion.values[:3] for pair in pairs])
     sigmas = np.array([pair.fitted.sigmas[:3] for pair in pairs])
-    # On a bend a camera ahead of the rear axle moves sideways too, in proportion to the bend.
     if len(set(np.floor(at_s / _BLOCK_S))) < _FEWEST_BLOCKS:
         return None
+    # On a bend a camera ahead of the rear axle moves sideways too, in proportion to the bend.
     bends = np.array(
         [pair.fitted.motion.turn_rad[1] / max(pair.fitted.motion.heights, 1e-3) for pair in pairs]
     )
