@@ -25,6 +25,7 @@ from pipeline.line import (
     gather_drive,
     pieces_of,
     process_piece,
+    with_stored_camera,
 )
 from pipeline.stages.calibrate import CalibrateSettings
 
@@ -131,6 +132,9 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
     settings = wiring.Settings.from_env()
     log = get_run_logger()
     prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    prepared, _ = calibrate_once(
+        prepared, wiring.footage(), wiring.ledger(settings), CalibrateSettings()
+    )
     total = {"pieces": 0, "looked": 0, "observations": 0, "not_looked": 0, "already_done": 0}
     for placed in prepared.clips:
         for piece in pieces_of(placed.clip, settings=settings.line()):
@@ -149,10 +153,10 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
 def _prepared(
     organisation: OrganisationId, drive_id: DriveId, settings: wiring.Settings
 ) -> PreparedDrive:
-    """Return the drive with what is stored of its camera, found first if nothing is."""
+    """Return the drive with what is stored of its camera: the flow has looked, a piece does not."""
     ledger = wiring.ledger(settings)
     prepared = wiring.prepare(ledger.load_drive(organisation, drive_id), settings.line())
-    return calibrate_once(prepared, wiring.footage(), ledger, CalibrateSettings())[0]
+    return with_stored_camera(prepared, ledger)
 
 
 def _detector(settings: wiring.Settings) -> Detector:

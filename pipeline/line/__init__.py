@@ -11,6 +11,7 @@ from pipeline.line.calibrating import (
     calibrate_once,
     is_worth_calibrating,
     with_camera,
+    with_stored_camera,
 )
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.keep import gather_drive, process_piece
@@ -42,4 +43,5 @@ __all__ = [
     "read_clip",
     "survey_piece",
     "with_camera",
+    "with_stored_camera",
 ]

@@ -118,6 +118,16 @@ def calibrate_once(
     return (prepared, None) if stored is None else (with_camera(prepared, stored), stored)
 
 
+def with_stored_camera(prepared: PreparedDrive, ledger: Ledger) -> PreparedDrive:
+    """Return a drive with what is stored of its camera, if anything is.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    stored = ledger.load_camera(prepared.drive)
+    return prepared if stored is None else with_camera(prepared, stored)
+
+
 def with_camera(prepared: PreparedDrive, found: FoundCamera) -> PreparedDrive:
     """Return the drive with what was found; a clock that could not be told stays as it was."""
     clips = prepared.clips
