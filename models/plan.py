@@ -44,6 +44,9 @@ class TrainingPlan:
         paste: How often holes are pasted into a picture of …
         paste_into: … this source, as large as that camera sees holes there.
         stain: How often dark flat patches, which are no damage, are painted into such a picture.
+        recolour: How often a picture takes on the colours of another picture of the training.
+        tune_every: Epochs from one look at the tune images to the next; none is left out at the
+            beginning and the end.
     """
 
     name: str
@@ -76,6 +79,8 @@ class TrainingPlan:
     paste: float = 0.0
     paste_into: str = ""
     stain: float = 0.0
+    recolour: float = 0.0
+    tune_every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be carried out."""
@@ -94,10 +99,11 @@ class TrainingPlan:
 _STRIDE_PX = 32
 _POSITIVE = (
     "input_px", "epochs", "batch", "learning_rate", "last_rate_share", "average_steps",
+    "tune_every",
 )  # fmt: skip
 _SHARES = (
     "last_rate_share", "mosaic", "scale", "translate", "fliplr", "hue", "saturation",
-    "brightness", "blur", "compress", "dim", "paste", "stain",
+    "brightness", "blur", "compress", "dim", "paste", "stain", "recolour",
 )  # fmt: skip
 
 

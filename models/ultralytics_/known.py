@@ -5,6 +5,7 @@ a box around its picture, whose class number lies beyond the real classes. Such 
 through mosaics, shifts and flips like any box, and arrives where the picture arrives.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,25 +71,25 @@ class KnownOnlyLoss(v8DetectionLoss):
         at = points * strides
         shape = preds["feats"][0].shape
         high, wide = (side * float(strides.min()) for side in shape[2:])
-        unlabelled = torch.zeros(shape[0], len(at), self.nc, dtype=torch.bool, device=at.device)
-        confused = torch.zeros_like(unlabelled)
-        surely = torch.zeros_like(unlabelled)
         scale = torch.tensor([wide, high, wide, high], device=at.device)
-        for number, image, box in zip(
-            batch["cls"].view(-1)[region].long().tolist(),
-            batch["batch_idx"].view(-1)[region].long().tolist(),
-            batch["bboxes"][region].to(at.device) * scale,
-            strict=True,
-        ):
-            inside = ((at - box[:2]).abs() <= box[2:] / 2).all(dim=1)
-            kind = self._regions[number - self.nc]
-            for one in kind.unlabelled:
-                unlabelled[image, inside, one] = True
-            for one in kind.confused:
-                confused[image, inside, one] = True
-            for one in kind.known:
-                surely[image, inside, one] = True
-        return unlabelled & ~surely, confused
+        box = batch["bboxes"][region].to(at.device) * scale
+        inside = ((at - box[:, None, :2]).abs() <= box[:, None, 2:] / 2).all(dim=2)
+        image = batch["batch_idx"].view(-1)[region].to(at.device).long()
+        kind = batch["cls"].view(-1)[region].to(at.device).long() - self.nc
+
+        def marked(classes: Iterable[Sequence[int]]) -> torch.Tensor:
+            table = self._table(classes, at.device)[kind]
+            counts = torch.zeros(shape[0], len(at), self.nc, device=at.device)
+            return counts.index_add_(0, image, inside[:, :, None] * table[:, None, :]) > 0
+
+        surely = marked(one.known for one in self._regions)
+        unlabelled = marked(one.unlabelled for one in self._regions) & ~surely
+        return unlabelled, marked(one.confused for one in self._regions)
+
+    def _table(self, classes: Iterable[Sequence[int]], device: torch.device) -> torch.Tensor:
+        """Return (kinds of region × classes) of 1 where the class is named, else 0."""
+        rows = [[float(one in named) for one in range(self.nc)] for named in classes]
+        return torch.tensor(rows, device=device).view(-1, self.nc)
 
     def _known_bce(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         loss: torch.Tensor = self._plain(scores, targets)

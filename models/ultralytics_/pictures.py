@@ -7,14 +7,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils.instance import Instances
 
+from models.colours import recolour
 from models.pasting import Cutout, Paster, cut_out, stain
 from models.plan import TrainingPlan
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
 
+Pixels = NDArray[np.uint8]
+_RECOLOURED_BY = 0.3, 1.0
 # Middle x, middle y, width, height, as shares of the picture.
 Box = tuple[float, float, float, float]
 
@@ -41,6 +45,7 @@ class RoadDataset(YOLODataset):
         self._paste_share = plan.paste if plan else 0.0
         self._paste_into = plan.paste_into if plan else ""
         self._stain_share = plan.stain if plan else 0.0
+        self._recolour_share = plan.recolour if plan else 0.0
         wanted = self._paste_share or self._stain_share
         self._paster = self._holes() if wanted else None
 
@@ -57,11 +62,13 @@ class RoadDataset(YOLODataset):
         return labels
 
     def get_image_and_label(self, index: int) -> dict[str, Any]:
-        """Return a picture with its labels, now and then with holes pasted into it."""
+        """Return a picture with its labels, now and then recoloured, with holes pasted into it."""
         label: dict[str, Any] = super().get_image_and_label(index)
+        chance = np.random.default_rng(random.getrandbits(32))
+        if chance.random() < self._recolour_share:
+            label["img"] = self._recoloured(label["img"], chance)
         if self._paster is None or source_of(label["im_file"]) != self._paste_into:
             return label
-        chance = np.random.default_rng(random.getrandbits(32))
         hole = self._hole_class()
         known = self.labels[index]
         kinds = known["cls"].reshape(-1)
@@ -79,6 +86,13 @@ class RoadDataset(YOLODataset):
                 [label["instances"], Instances(made, np.zeros((0, 1000, 2), np.float32))]
             )
         return label
+
+    def _recoloured(self, picture: Pixels, chance: np.random.Generator) -> Pixels:
+        other = self.im_files[int(chance.integers(len(self.im_files)))]
+        like = cv2.imread(other, cv2.IMREAD_REDUCED_COLOR_4)
+        if like is None:
+            raise InputError(f"{Path(other).name} can no longer be read")
+        return recolour(picture, np.asarray(like, np.uint8), chance.uniform(*_RECOLOURED_BY))
 
     def _holes(self) -> Paster:
         """Cut the holes out of all pictures, and note where the forward views show theirs."""
@@ -119,8 +133,10 @@ class Spoil:
         picture, chance = labels["img"], np.random.default_rng(random.getrandbits(32))
         if chance.random() < self._plan.dim:
             gain = chance.uniform(0.3, 0.7)
-            noise = chance.normal(0, chance.uniform(2, 8), picture.shape)
-            picture = np.clip(picture * gain + noise, 0, 255).astype(np.uint8)
+            noise = chance.standard_normal(picture.shape, np.float32)
+            noise *= np.float32(chance.uniform(2, 8))
+            noise += picture * np.float32(gain)
+            picture = np.clip(noise, 0, 255).astype(np.uint8)
         if chance.random() < self._plan.blur:
             length = int(chance.integers(2, 8))
             kernel = np.zeros((length, length), np.float32)

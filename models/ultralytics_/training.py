@@ -111,13 +111,12 @@ def train(
     else:
         overrides |= {"model": f"{plan.architecture}.yaml"}
         overrides |= (
-            {"pretrained": str(_start_of(plan, dataset, folder))}
-            if plan.start
-            else {"pretrained": False}
+            {"pretrained": str(_start_of(plan, folder))} if plan.start else {"pretrained": False}
         )
     trainer = RoadTrainer(overrides, plan=plan, dataset=dataset)
     # The vendor leaves one core free for itself; a CPU has none to spare.
-    trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
+    if machine.device == "cpu":
+        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
     trainer.add_callback("on_train_start", lambda t: _average(t, plan.average_steps))
     if machine.compiled:
         trainer.add_callback("on_train_start", _compile)
@@ -225,6 +224,12 @@ class RoadTrainer(DetectionTrainer):
             dataset=self._dataset,
         )
 
+    def validate(self) -> Any:  # noqa: ANN401 - the vendor's
+        """Look at the tune images, if it is time to; otherwise the last figures stand."""
+        ends = self.epoch in (self.start_epoch, self.epochs - 1)
+        due = ends or (self.epoch + 1) % self._plan.tune_every == 0
+        return super().validate() if due else (self.metrics, None)
+
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:  # noqa: ANN401
         """Return our dataset."""
         training = mode == "train"
@@ -325,14 +330,15 @@ def _drop_unfinished(folder: Path, last: Path) -> None:
         results.write_text("".join(lines[: done + 1]), "utf-8")
 
 
-def _start_of(plan: TrainingPlan, dataset: BuiltDataset, folder: Path) -> Path:
+def _start_of(plan: TrainingPlan, folder: Path) -> Path:
     """Return the weights to start from; a narrower network is widened first."""
     path = _named_start(plan)
     if not plan.grow:
         return path
     narrow = network_of(path)
     torch.manual_seed(plan.seed)
-    wide = DetectionModel(f"{plan.architecture}.yaml", ch=3, nc=len(dataset.classes), verbose=False)
+    # As many classes as it knows: the trainer takes over what fits the classes that are learnt.
+    wide = DetectionModel(f"{plan.architecture}.yaml", ch=3, nc=len(narrow.names), verbose=False)
     widen(narrow.float().state_dict(), wide)
     grown = folder / "weights" / "grown.pt"
     grown.parent.mkdir(parents=True, exist_ok=True)
@@ -386,7 +392,8 @@ def _overrides(plan: TrainingPlan, data: Path, folder: Path, machine: Machine) -
         "device": machine.device,
         "workers": machine.workers,
         "seed": plan.seed,
-        "deterministic": True,
+        # On a GPU the order of sums is not fixed anyway, and fixing what can be costs speed.
+        "deterministic": machine.device == "cpu",
         "imgsz": plan.input_px,
         "epochs": plan.epochs,
         "patience": 0,

@@ -23,7 +23,7 @@ from models.plan import TrainingPlan, read_plan
 from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.regions import regions_of
-from models.ultralytics_.training import Machine, RoadModel, train
+from models.ultralytics_.training import Machine, RoadModel, Step, train
 from models.ultralytics_.validating import SCORE
 from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
@@ -189,6 +189,25 @@ def test_a_killed_training_goes_on_and_repeats_no_epoch(tiny: BuiltDataset, tmp_
     assert train(read_plan(plan), tiny, run, machine=Machine(workers=0)) == best
     with pytest.raises(InputError, match="another plan"):
         train(read_plan(write_plan(tmp_path, epochs=9)), tiny, run, machine=Machine(workers=0))
+
+
+def test_the_tune_images_are_looked_at_as_often_as_the_plan_says(
+    tiny: BuiltDataset, tmp_path: Path
+) -> None:
+    plan = replace(
+        read_plan(write_plan(tmp_path, epochs=5)), tune_every=3, recolour=1.0, warmup_epochs=1
+    )
+    looks: list[float] = []
+    run = tmp_path / "run"
+
+    def on_step(step: Step) -> None:
+        if step.tuned and step.epoch < step.epochs:
+            looks.append(step.tuned["val/box_loss"])
+
+    train(plan, tiny, run, machine=Machine(workers=0), on_step=on_step)
+
+    assert epochs_of(run) == [1, 2, 3, 4, 5]
+    assert looks[0] == looks[1] != looks[2] == looks[3] != looks[4]
 
 
 def scores_of(run: Path) -> list[float]:
