@@ -1,0 +1,51 @@
+"""A drive on the road network: load the track's samples, match them. Pure."""
+
+from datetime import datetime
+
+import numpy as np
+
+from pipeline.domain.track import Pose
+from pipeline.geometry.network import RoadNetwork
+from pipeline.stages.match import MatchedDrive, MatchSettings, TrackSamples, match_drive
+from pipeline.stages.place import Placer, TrackGapError
+
+
+def match_track(
+    placer: Placer, network: RoadNetwork, settings: MatchSettings
+) -> MatchedDrive | None:
+    """Match a track to a network; None where no part of it can be placed."""
+    samples = samples_of(placer, settings)
+    return None if samples is None else match_drive(samples, network, settings=settings)
+
+
+def samples_of(placer: Placer, settings: MatchSettings) -> TrackSamples | None:
+    """Return where a vehicle was, about every so many metres driven; gaps are left out."""
+    count = max(int(placer.length_m // settings.every_m), 1)
+    chainages = np.linspace(0.0, placer.length_m, count + 1).tolist()
+    poses: list[Pose] = []
+    follows: list[bool] = []
+    unbroken = False
+    for instant in placer.instants_at(chainages):
+        pose = _pose_or_none(placer, instant)
+        if pose is not None:
+            poses.append(pose)
+            follows.append(unbroken)
+        unbroken = pose is not None
+    if not poses:
+        return None
+    start = poses[0].taken_at
+    return TrackSamples(
+        second=np.array([(pose.taken_at - start).total_seconds() for pose in poses]),
+        chainage_m=np.array([pose.chainage_m for pose in poses]),
+        at=np.array([(pose.at.easting_m, pose.at.northing_m) for pose in poses]),
+        heading_deg=np.array([pose.heading_deg for pose in poses]),
+        sigma_m=np.sqrt([(pose.error.var_e + pose.error.var_n) / 2 for pose in poses]),
+        follows=np.array(follows),
+    )
+
+
+def _pose_or_none(placer: Placer, instant: datetime) -> Pose | None:
+    try:
+        return placer.pose_at(instant)
+    except TrackGapError:
+        return None
