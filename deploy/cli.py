@@ -14,6 +14,7 @@ from deploy import (
     commands_people,
     commands_privacy,
     commands_rig,
+    commands_roads,
 )
 from deploy.doors import expected_failures
 from deploy.queue_table import QueueFormat, print_queue
@@ -31,6 +32,7 @@ app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions 
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
+app.add_typer(commands_roads.app, name="roads", help="The road network.")
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]
@@ -64,6 +66,10 @@ def survey(
         bool,
         typer.Option(help="Estimate from the footage what rig file and clock do not say."),
     ] = True,
+    roads: Annotated[
+        Path | None,
+        typer.Option(help="Road network: each possible defect is given its section and USRN."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for defects in footage and write GeoJSON, pictures and a report. No database."""
@@ -71,7 +77,7 @@ def survey(
 
     run(
         clips, track=track, rig=rig, out=out, started_at=started_at, runtime=runtime,
-        device=device, calibrate=calibrate, as_json=as_json,
+        device=device, calibrate=calibrate, roads=roads, as_json=as_json,
     )  # fmt: skip
 
 

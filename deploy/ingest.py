@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from pipeline import wiring
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
 from pipeline.domain.intake import ReceivedDrive
-from pipeline.line import Means, gather_drive, pieces_of, process_piece
+from pipeline.line import Means, gather_drive, pieces_of, place_on_roads, process_piece
 from pipeline.stages.calibrate import CalibrateSettings
+from pipeline.stages.match import MatchSettings
 
 
 def receive(
@@ -88,6 +89,7 @@ def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
                     )
                     done += 1
                     fresh += found is not None
+        roads = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
         gathered = gather_drive(
             received.drive.authority_id,
             received.drive.drive_id,
@@ -103,6 +105,7 @@ def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
         "pieces": done,
         "pieces_new": fresh,
         "changes": changes,
+        "roads": None if roads is None else asdict(roads),
         "refused": list(batch.refused),
     }
     if as_json:
@@ -113,6 +116,11 @@ def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
             f"Drive {result['drive_id']}: {fresh} of {done} pieces were new; "
             f"possible defects: {counted or 'none'}."
         )
+        if roads is not None and roads.on_no_road:
+            say(
+                f"{roads.on_no_road} sightings lie on no road of the network that was loaded; "
+                "if a road is missing in it, load a newer file: roadwear roads load"
+            )
     if batch.refused:
         raise typer.Exit(REFUSED)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import typer
 
 from deploy.calibrating import calibrated_here
+from deploy.commands_roads import read_network
 from deploy.doors import REFUSED, expected_failures, make_output_folder, progress, say
 from deploy.receiving import Batch, read_batch
 from models import Runtime, load_detector
@@ -20,22 +22,26 @@ from pipeline.adapters.export_geojson import (
     defects_geojson,
     observations_geojson,
 )
+from pipeline.adapters.roads_file import RoadsRead
 from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.findings import Findings
 from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.observations import Coverage
+from pipeline.domain.roads import RoadFacts, facts_at, road_of
 from pipeline.line import (
     Gathered,
     Means,
     PreparedDrive,
     gather_defects,
     pieces_of,
+    places_on_roads,
     survey_piece,
 )
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.cover import Stretch, fill_stretches
+from pipeline.stages.match import MatchSettings
 
 # An offset like this is a time zone, or a clock that was never set.
 _NOT_SMALL_S = 600
@@ -53,6 +59,7 @@ def survey(
     runtime: Runtime,
     device: str,
     calibrate: bool,
+    roads: Path | None,
     as_json: bool,
 ) -> None:
     """Survey clips as one drive and write what was found."""
@@ -60,6 +67,7 @@ def survey(
         settings = wiring.Settings.from_env()
         make_output_folder(out)
         (out / "evidence").mkdir(exist_ok=True)
+        network = None if roads is None else read_network(roads, "", None)
         began = perf_counter()
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
@@ -75,7 +83,8 @@ def survey(
             [o for found in findings for o in found.observations],
             before={}, known={}, constraints=(), rule=rule, settings=line,
         )  # fmt: skip
-        report = write_results(out, batch, prepared, written, gathered)
+        found = None if network is None else _on_roads(prepared, findings, gathered, network)
+        report = write_results(out, batch, prepared, written, gathered, found)
         report["stage_s"]["calibrate"] = round(calibrate_s, 4)
         report["wall_s"] = round(perf_counter() - began, 3)
         (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), "utf-8")
@@ -90,6 +99,7 @@ def write_results(
     prepared: PreparedDrive,
     written: list[Written],
     gathered: Gathered,
+    roads: Mapping[DefectId, RoadFacts] | None = None,
 ) -> dict[str, Any]:
     """Write defects, observations, coverage and evidence; return the report."""
     grid = wiring.grid_at(batch.received)
@@ -99,7 +109,7 @@ def write_results(
     )
     evidence = _evidence_of(out, written, gathered, {d.defect_id for d in shown})
     findings = [found for found, _ in written]
-    (out / "defects.geojson").write_bytes(defects_geojson(shown, evidence, grid))
+    (out / "defects.geojson").write_bytes(defects_geojson(shown, evidence, grid, roads))
     observations = [o for found in findings for o in found.observations]
     (out / "observations.geojson").write_bytes(
         observations_geojson(observations, gathered.member_of, grid)
@@ -107,6 +117,22 @@ def write_results(
     coverage = _whole_coverage(prepared, findings)
     (out / "coverage.geojson").write_bytes(coverage_geojson(coverage, grid))
     return _report(batch, prepared, findings, coverage, shown)
+
+
+def _on_roads(
+    prepared: PreparedDrive, findings: list[Findings], gathered: Gathered, network: RoadsRead
+) -> dict[DefectId, RoadFacts]:
+    """Return the road of each defect that lies on a known one."""
+    observations = [o for found in findings for o in found.observations]
+    places = places_on_roads(observations, prepared.placer, network.sections, MatchSettings())
+    sections = {section.section_id: section for section in network.sections}
+    seen: dict[DefectId, list[RoadFacts | None]] = {}
+    for o in observations:
+        place = places[o.observation_id]
+        facts = None if place is None else facts_at(sections[place.section_id], place)
+        seen.setdefault(gathered.member_of[o.observation_id], []).append(facts)
+    roads = {defect: road_of(sightings) for defect, sightings in seen.items()}
+    return {defect: road for defect, road in roads.items() if road is not None}
 
 
 def _survey(

@@ -24,10 +24,12 @@ from pipeline.line import (
     calibrate_once,
     gather_drive,
     pieces_of,
+    place_on_roads,
     process_piece,
     with_stored_camera,
 )
 from pipeline.stages.calibrate import CalibrateSettings
+from pipeline.stages.match import MatchSettings
 
 _RETRY_DELAYS_S = [2.0, 10.0, 30.0]
 
@@ -89,6 +91,28 @@ def process_piece_task(
 
 
 @task(
+    name="place-on-roads",
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=only_outages,
+)
+def place_on_roads_task(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
+    """Say on which section of the authority's network each sighting of a drive lies.
+
+    Args:
+        organisation_id: Whose footage it is.
+        drive_id: The drive.
+
+    Returns:
+        Counts: on_road, on_no_road; nothing where no network was loaded.
+    """
+    settings = wiring.Settings.from_env()
+    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    found = place_on_roads(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
+    return {} if found is None else {"on_road": found.placed, "on_no_road": found.on_no_road}
+
+
+@task(
     name="gather",
     retries=len(_RETRY_DELAYS_S),
     retry_delay_seconds=_RETRY_DELAYS_S,
@@ -145,9 +169,11 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
             for name, count in counts.items():
                 total[name] += count
             log.info("piece %s done: %s", piece.clip_sha256[:8], counts)
+    roads = place_on_roads_task(organisation_id, drive_id)
+    log.info("on roads: %s", roads or "no network was loaded")
     changes = gather_task(prepared.drive.authority_id, drive_id)
     log.info("gathered: %s", changes)
-    return total | changes
+    return total | roads | changes
 
 
 def _prepared(

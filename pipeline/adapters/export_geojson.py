@@ -10,12 +10,16 @@ from pipeline.domain.observations import Coverage, Measurement, Observation
 from pipeline.domain.places import LonLat
 from pipeline.domain.ports import Grid
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import RoadFacts
 
 Feature = dict[str, Any]
 
 
 def defects_geojson(
-    defects: Sequence[Defect], evidence: Mapping[DefectId, Sequence[str]], grid: Grid
+    defects: Sequence[Defect],
+    evidence: Mapping[DefectId, Sequence[str]],
+    grid: Grid,
+    roads: Mapping[DefectId, RoadFacts] | None = None,
 ) -> bytes:
     """Return defects as points.
 
@@ -23,11 +27,16 @@ def defects_geojson(
         defects: In the order to be written.
         evidence: Names of each defect's pictures.
         grid: For the way back to WGS84.
+        roads: What is known of the road at each; None where no network was given.
     """
     places = grid.to_lonlat([defect.at for defect in defects])
     return _collection(
         [
-            _point(place, defect_properties(defect, evidence.get(defect.defect_id, ())))
+            _point(
+                place,
+                defect_properties(defect, evidence.get(defect.defect_id, ()))
+                | ({} if roads is None else road_properties(roads.get(defect.defect_id))),
+            )
             for defect, place in zip(defects, places, strict=True)
         ]
     )
@@ -53,6 +62,21 @@ def defect_properties(defect: Defect, evidence: Sequence[str]) -> dict[str, Any]
         "first_seen_at": defect.first_seen_at.isoformat(),
         "last_seen_at": defect.last_seen_at.isoformat(),
         "evidence": list(evidence),
+    }
+
+
+def road_properties(road: RoadFacts | None) -> dict[str, Any]:
+    """Return what is known of the road at a place; null where nothing is."""
+    known = road or RoadFacts()
+    chainage, probability = known.chainage_m, known.probability
+    return {
+        "usrn": known.usrn,
+        "road_name": known.name or None,
+        "road_class": known.road_class or None,
+        "hierarchy": None if known.hierarchy is None else known.hierarchy.value,
+        "section_id": known.section_id or None,
+        "section_chainage_m": None if chainage is None else round(chainage, 1),
+        "section_probability": None if probability is None else round(probability, 4),
     }
 
 
@@ -93,7 +117,9 @@ def coverage_geojson(coverage: Sequence[Coverage], grid: Grid) -> bytes:
 
 
 def queue_rows(
-    queue: Sequence[tuple[QueueEntry, Defect]], evidence: Mapping[DefectId, Sequence[str]]
+    queue: Sequence[tuple[QueueEntry, Defect]],
+    evidence: Mapping[DefectId, Sequence[str]],
+    roads: Mapping[DefectId, RoadFacts],
 ) -> list[dict[str, Any]]:
     """Return the queue as rows, the most urgent first."""
     return [
@@ -114,6 +140,7 @@ def queue_rows(
                 ).items()
                 if name != "defect_id"
             },
+            **road_properties(roads.get(defect.defect_id)),
         }
         for place, (entry, defect) in enumerate(queue, 1)
     ]
@@ -122,11 +149,12 @@ def queue_rows(
 def queue_geojson(
     queue: Sequence[tuple[QueueEntry, Defect]],
     evidence: Mapping[DefectId, Sequence[str]],
+    roads: Mapping[DefectId, RoadFacts],
     grid: Grid,
 ) -> bytes:
     """Return the queue as points, the most urgent first."""
     places = grid.to_lonlat([defect.at for _, defect in queue])
-    rows = queue_rows(queue, evidence)
+    rows = queue_rows(queue, evidence, roads)
     return _collection([_point(place, row) for place, row in zip(places, rows, strict=True)])
 
 

@@ -15,6 +15,7 @@ ClipSha256 = NewType("ClipSha256", str)
 RunId = NewType("RunId", UUID)
 ObservationId = NewType("ObservationId", UUID)
 DefectId = NewType("DefectId", UUID)
+NetworkId = NewType("NetworkId", UUID)
 DecisionId = NewType("DecisionId", UUID)
 
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")

@@ -9,12 +9,21 @@ from pipeline.domain.camera import FoundCamera
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
-from pipeline.domain.ids import DefectId, DriveId, ObservationId, OrganisationId, RunId
+from pipeline.domain.ids import (
+    DefectId,
+    DriveId,
+    NetworkId,
+    ObservationId,
+    OrganisationId,
+    RunId,
+)
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import LookAt
+from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import Box, Network, OnRoad, RoadFacts
 from pipeline.domain.runs import DetectorIdentity
 
 
@@ -121,6 +130,9 @@ class Gathering(Protocol):
     def waiting(self) -> tuple[Defect, ...]:
         """Return every possible defect that waits for an engineer."""
 
+    def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
+        """Return what is known of the road at each defect; those on no known road are missing."""
+
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         """Replace the authority's queue."""
 
@@ -160,6 +172,20 @@ class Ledger(Protocol):
             findings: What was found.
             still_keys: Where each of the findings' stills lies in the store, in their order.
         """
+
+    def load_roads(self, authority: OrganisationId, box: Box) -> Network | None:
+        """Return the part of an authority's network that meets a box; None if it has none."""
+
+    def load_unplaced(self, drive: Drive, network_id: NetworkId) -> tuple[Observation, ...]:
+        """Return a drive's sightings that were not placed on this network yet."""
+
+    def save_places(
+        self,
+        drive: Drive,
+        network_id: NetworkId,
+        places: Mapping[ObservationId, OnRoad | None],
+    ) -> None:
+        """Store on which sections sightings lie; what is there already stays."""
 
     def gathering(
         self, authority: OrganisationId, drive_id: DriveId

@@ -1,9 +1,11 @@
 """What is known of the road a defect lies on. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.domain.checks import require, require_share
+from pipeline.domain.ids import NetworkId
 from pipeline.domain.places import GridRef
 
 
@@ -30,9 +32,55 @@ class Hierarchy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoadFacts:
-    """What the road network says about a place; None until a network is loaded."""
+    """What the road network says about a place; nothing where no road is known.
 
+    Attributes:
+        section_id: The network file's name of the section.
+        chainage_m: Metres along the section's line.
+        probability: That it is this section.
+    """
+
+    section_id: str = ""
+    usrn: int | None = None
+    name: str = ""
+    road_class: str = ""
     hierarchy: Hierarchy | None = None
+    speed_limit_mph: float | None = None
+    chainage_m: float | None = None
+    probability: float | None = None
+
+    @property
+    def street(self) -> str:
+        """The street as a person would name it; "" where the network does not."""
+        number = f"USRN {self.usrn}" if self.usrn is not None else ""
+        if self.name and number:
+            return f"{self.name} ({number})"
+        return self.name or number or (f"section {self.section_id}" if self.section_id else "")
+
+
+def road_of(sightings: Sequence[RoadFacts | None]) -> RoadFacts | None:
+    """Return the road of a thing from the roads of its sightings; None where most know none.
+
+    Each sighting votes for its section with its probability, or for no known road. The
+    probability of the section that wins is its share of all votes, and its chainage their mean.
+    """
+    votes: dict[str, list[RoadFacts]] = {}
+    nowhere = 0.0
+    for road in sightings:
+        if road is None:
+            nowhere += 1
+        else:
+            votes.setdefault(road.section_id, []).append(road)
+    weights = {name: sum(one.probability or 0.0 for one in some) for name, some in votes.items()}
+    best = max(sorted(weights), key=lambda name: weights[name], default="")
+    if not best or weights[best] <= nowhere:
+        return None
+    chainage_m = sum((one.probability or 0.0) * (one.chainage_m or 0.0) for one in votes[best])
+    return replace(
+        votes[best][0],
+        chainage_m=chainage_m / weights[best],
+        probability=min(weights[best] / len(sightings), 1.0),
+    )
 
 
 class Ways(StrEnum):
@@ -96,3 +144,35 @@ class OnRoad:
     def __post_init__(self) -> None:
         """Refuse a probability outside 0…1."""
         require_share(probability=self.probability)
+
+
+def facts_at(section: RoadSection, place: OnRoad) -> RoadFacts:
+    """Return what the network says where something lies."""
+    return RoadFacts(
+        section_id=section.section_id,
+        usrn=section.usrn,
+        name=section.name,
+        road_class=section.road_class,
+        hierarchy=section.hierarchy,
+        speed_limit_mph=section.speed_limit_mph,
+        chainage_m=place.chainage_m,
+        probability=place.probability,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An upright rectangle on the National Grid, metres."""
+
+    west_m: float
+    south_m: float
+    east_m: float
+    north_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A stored network, or a part of it."""
+
+    network_id: NetworkId
+    sections: tuple[RoadSection, ...]

@@ -14,7 +14,7 @@ from pipeline.line.calibrating import (
     with_stored_camera,
 )
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
-from pipeline.line.keep import gather_drive, process_piece
+from pipeline.line.keep import gather_drive, place_on_roads, process_piece
 from pipeline.line.prepare import (
     PlacedClip,
     PreparedDrive,
@@ -22,6 +22,7 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
+from pipeline.line.roads import RoadsFound, places_on_roads
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, survey_piece
 
@@ -31,12 +32,15 @@ __all__ = [
     "Means",
     "PlacedClip",
     "PreparedDrive",
+    "RoadsFound",
     "calibrate_drive",
     "calibrate_once",
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",
     "pieces_of",
+    "place_on_roads",
+    "places_on_roads",
     "prepare_drive",
     "process_piece",
     "rank_defects",

@@ -7,8 +7,10 @@ from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Ledger
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.prepare import PlacedClip, PreparedDrive
+from pipeline.line.roads import RoadsFound, box_around, places_on_roads
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, run_of, survey_piece
+from pipeline.stages.match import MatchSettings
 
 
 def process_piece(
@@ -39,6 +41,32 @@ def process_piece(
     return found
 
 
+def place_on_roads(
+    prepared: PreparedDrive, *, ledger: Ledger, settings: MatchSettings
+) -> RoadsFound | None:
+    """Say on which section of the authority's network each sighting of a drive lies.
+
+    It may be asked for as often as one likes: only sightings without an answer are looked at.
+
+    Returns:
+        None if the authority has loaded no network.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    drive = prepared.drive
+    network = ledger.load_roads(drive.authority_id, box_around(prepared.placer))
+    if network is None:
+        return None
+    unplaced = ledger.load_unplaced(drive, network.network_id)
+    if unplaced:
+        places = places_on_roads(unplaced, prepared.placer, network.sections, settings)
+        ledger.save_places(drive, network.network_id, places)
+        found = sum(place is not None for place in places.values())
+        return RoadsFound(placed=found, on_no_road=len(places) - found)
+    return RoadsFound(placed=0, on_no_road=0)
+
+
 def gather_drive(
     authority: OrganisationId,
     drive_id: DriveId,
@@ -64,5 +92,7 @@ def gather_drive(
             settings=settings,
         )
         desk.save_defects(gathered.changes, gathered.member_of)
-        desk.save_queue(rank_defects(desk.waiting(), {}, policy=rules))
+        waiting = desk.waiting()
+        roads = desk.roads([defect.defect_id for defect in waiting])
+        desk.save_queue(rank_defects(waiting, roads, policy=rules))
     return gathered

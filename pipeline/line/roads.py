@@ -1,13 +1,68 @@
 """A drive on the road network: load the track's samples, match them. Pure."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from pipeline.domain.ids import ObservationId
+from pipeline.domain.observations import Observation
+from pipeline.domain.roads import Box, OnRoad, RoadSection
 from pipeline.domain.track import Pose
 from pipeline.geometry.network import RoadNetwork
-from pipeline.stages.match import MatchedDrive, MatchSettings, TrackSamples, match_drive
+from pipeline.stages.match import (
+    MatchedDrive,
+    MatchSettings,
+    TrackSamples,
+    match_drive,
+    place_on_road,
+)
 from pipeline.stages.place import Placer, TrackGapError
+
+_ROUND_IT_M = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadsFound:
+    """How many sightings were placed on a road, and how many on none that is known."""
+
+    placed: int
+    on_no_road: int
+
+
+def box_around(placer: Placer) -> Box:
+    """Return the rectangle that holds a track and what lies beside it."""
+    points = placer.points_between(0.0, placer.length_m)
+    east, north = ([getattr(p, axis) for p in points] for axis in ("easting_m", "northing_m"))
+    return Box(
+        west_m=min(east) - _ROUND_IT_M,
+        south_m=min(north) - _ROUND_IT_M,
+        east_m=max(east) + _ROUND_IT_M,
+        north_m=max(north) + _ROUND_IT_M,
+    )
+
+
+def places_on_roads(
+    observations: Sequence[Observation],
+    placer: Placer,
+    sections: Sequence[RoadSection],
+    settings: MatchSettings,
+) -> dict[ObservationId, OnRoad | None]:
+    """Return the section of each sighting; None where the vehicle was on no known road."""
+    matched = match_track(placer, RoadNetwork(sections), settings) if sections else None
+    if matched is None:
+        return {o.observation_id: None for o in observations}
+    return {
+        o.observation_id: place_on_road(
+            matched,
+            (o.at.easting_m, o.at.northing_m),
+            chainage_m=o.chainage_m,
+            sigma_m=math.sqrt((o.error.var_e + o.error.var_n) / 2),
+        )
+        for o in observations
+    }
 
 
 def match_track(

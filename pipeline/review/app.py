@@ -28,6 +28,7 @@ from pipeline.adapters.postgres.people import (
     save_decision,
     sign_in,
 )
+from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import Decision, Move, RejectReason
 from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
@@ -254,7 +255,13 @@ def _add_queue(app: FastAPI, desk: Desk) -> None:
         person = desk.person(request)
         with desk.database.acting_for(person.organisation_id) as connection:
             queue = load_queue(connection, person.organisation_id)
-        rows = [words.queue_row(place, e, d) for place, (e, d) in enumerate(queue, 1)]
+            roads = load_road_facts(
+                connection, person.organisation_id, [e.defect_id for e, _ in queue]
+            )
+        rows = [
+            words.queue_row(place, e, d, roads.get(e.defect_id))
+            for place, (e, d) in enumerate(queue, 1)
+        ]
         return desk.page(request, "queue.html", rows=rows)
 
     @app.get("/defects/{defect_id}")
@@ -300,6 +307,7 @@ def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm)
                 "another, or no longer shows it. Nothing was recorded."
             )
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
+        road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decision = Decision(
             decision_id=DecisionId(uuid4()),
             defect_id=defect_id,
@@ -313,7 +321,7 @@ def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm)
         )
         after = apply_decision(defect, decision, roles=person.roles)
         shown = {
-            "facts": words.facts(defect, entry),
+            "facts": words.facts(defect, entry, road),
             "reasons": list(entry.reasons) if entry else [],
             "pictures": [still["blob_key"] for still in stills],
         }
@@ -330,6 +338,7 @@ def _defect_page(
         mark_shown(connection, defect_id, desk.clock.now())
         entry = load_entry(connection, defect_id)
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
+        road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decisions = load_decisions(connection, defect_id)
     return desk.page(
         request,
@@ -338,7 +347,7 @@ def _defect_page(
         problem=problem,
         defect=defect,
         heading=f"{'' if defect.state.confirmed else 'Possible '}{defect.kind.words}".capitalize(),
-        facts=words.facts(defect, entry),
+        facts=words.facts(defect, entry, road),
         reasons=entry.reasons if entry else (),
         pictures=words.pictures(stills),
         decisions=[words.decision_words(d) for d in decisions],

@@ -11,8 +11,10 @@ from pipeline.domain.defects import Defect
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.observations import Measurement
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import RoadFacts
 
 _LONDON = ZoneInfo("Europe/London")
+_NEVER_SURER = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class QueueRow:
     what: str
     category: str
     size: str
+    street: str
     where: str
     why: str
 
@@ -39,7 +42,9 @@ class Picture:
     height_px: int
 
 
-def queue_row(place: int, entry: QueueEntry, defect: Defect) -> QueueRow:
+def queue_row(
+    place: int, entry: QueueEntry, defect: Defect, road: RoadFacts | None = None
+) -> QueueRow:
     """Return a line of the queue."""
     return QueueRow(
         place=place,
@@ -47,6 +52,7 @@ def queue_row(place: int, entry: QueueEntry, defect: Defect) -> QueueRow:
         what=f"Possible {defect.kind.words}",
         category=entry.category,
         size=f"{defect.width_m.value:.2f} m wide, {defect.length_m.value:.2f} m long",
+        street=road.street if road else "",
         where=where_words(defect),
         why=entry.reasons[-2] if len(entry.reasons) > 1 else entry.reasons[0],
     )
@@ -60,11 +66,14 @@ def where_words(defect: Defect) -> str:
     )
 
 
-def facts(defect: Defect, entry: QueueEntry | None) -> list[tuple[str, str]]:
+def facts(
+    defect: Defect, entry: QueueEntry | None, road: RoadFacts | None = None
+) -> list[tuple[str, str]]:
     """Return what is known of a defect, line by line; what is not known is said."""
     lines = [
         ("Status", defect.state.words),
         ("Place (National Grid)", where_words(defect)),
+        ("Road", road_words(road)),
         ("Width, across the lane", _size_words(defect.width_m)),
         ("Length, along the lane", _size_words(defect.length_m)),
         ("Area", f"{defect.area_m2.value:.2f} m² ± {2 * defect.area_m2.sigma:.2f} m²"),
@@ -78,6 +87,21 @@ def facts(defect: Defect, entry: QueueEntry | None) -> list[tuple[str, str]]:
     if entry is not None:
         lines.insert(1, ("Proposed category", f"{entry.category} (risk {entry.score:.1f})"))
     return lines
+
+
+def road_words(road: RoadFacts | None) -> str:
+    """Return the road with its class, the place along it, and how sure that is."""
+    if road is None or not road.section_id:
+        return "Not known: no road of a loaded network was matched"
+    parts = [road.street, road.road_class]
+    if road.hierarchy is not None:
+        parts.append(road.hierarchy.words)
+    if road.chainage_m is not None:
+        parts.append(f"{road.chainage_m:.0f} m along section {road.section_id}")
+    if road.probability is not None:
+        sure = min(road.probability, _NEVER_SURER)
+        parts.append(f"{'over ' if sure < road.probability else ''}{sure:.0%} sure")
+    return ", ".join(part for part in parts if part)
 
 
 def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:

@@ -1,4 +1,4 @@
-"""Networks from files: Ordnance Survey's, OpenStreetMap's, a council's; and files that are wrong."""
+"""Networks from files: Ordnance Survey's, OpenStreetMap's, a council's; and wrong files."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def write(
     return path
 
 
-def street(*places: tuple[float, float]) -> Any:
+def street(*places: tuple[float, float]) -> shapely.LineString:
     return shapely.linestrings([(451_000 + x, 206_000 + y) for x, y in places])
 
 
@@ -150,9 +150,9 @@ def test_a_councils_columns_can_be_told(tmp_path: Path) -> None:
         read_roads(path, GRID, columns={"width": "URBAN"})
 
 
-def refused(path: Path, **more: Any) -> str:
+def refused(path: Path, **more: str) -> str:
     with pytest.raises(InputError) as caught:
-        read_roads(path, GRID, **more)
+        read_roads(path, GRID, **more)  # type: ignore[arg-type]
     return str(caught.value)
 
 

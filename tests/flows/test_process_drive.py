@@ -1,5 +1,6 @@
 """The flow on Prefect's own server: pieces as tasks, retries for outages alone."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,13 @@ from prefect import flow, task
 from prefect.logging import disable_run_logger
 from prefect.testing.utilities import prefect_test_harness
 
+from deploy.commands_roads import load
 from deploy.ingest import receive
 from flows.process_drive import only_outages, process_drive
 from pipeline import wiring
 from pipeline.adapters.postgres.defects import load_queue
+from pipeline.adapters.postgres.roads import load_road_facts
+from pipeline.adapters.tracks_gpx import parse_gpx
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import organisation_id
 
@@ -38,7 +42,7 @@ def settings(
 
 
 def test_a_received_drive_becomes_a_queue_and_twice_is_once(
-    settings: wiring.Settings, street_footage: Path
+    settings: wiring.Settings, street_footage: Path, tmp_path: Path
 ) -> None:
     batch = receive(
         [street_footage / "clip.mp4"],
@@ -51,6 +55,8 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
         settings=settings,
     )
 
+    roads = roads_along(street_footage / "track.gpx", tmp_path / "roads.geojson")
+    load(roads, authority="council", column=["name=street"])
     with disable_run_logger():
         first = process_drive(organisation_id("depot"), batch.received.drive.drive_id)
         again = process_drive(organisation_id("depot"), batch.received.drive.drive_id)
@@ -60,10 +66,43 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
     assert first["new"] >= 1
     assert again["already_done"] == 1
     assert again["unchanged"] == first["new"]
+    assert first["on_road"] == first["observations"] > 0
+    assert again["on_road"] == again["on_no_road"] == 0
+    assert streets_in_the_queue(settings) == {"Long Street"}
+    # A newer file takes over, for what was seen before too.
+    text = roads.read_text("utf-8").replace("Long Street", "King Street")
+    roads.write_text(text, "utf-8")
+    load(roads, authority="council", column=["name=street"])
+    assert streets_in_the_queue(settings) == {"King Street"}
+    wiring.database(settings).close()
+
+
+def roads_along(gpx: Path, path: Path) -> Path:
+    """Write a network of the street that was driven, and of one beside it."""
+    fixes = parse_gpx(gpx.read_bytes(), name="track")
+    lines = [
+        ("Long Street", [(f.place.lon_deg, f.place.lat_deg) for f in fixes]),
+        ("Back Lane", [(f.place.lon_deg, f.place.lat_deg + 0.0004) for f in fixes]),
+    ]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"street": name},
+            "geometry": {"type": "LineString", "coordinates": line},
+        }
+        for name, line in lines
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+    return path
+
+
+def streets_in_the_queue(settings: wiring.Settings) -> set[str]:
     council = organisation_id("council")
     with wiring.database(settings).acting_for(council) as connection:
-        assert load_queue(connection, council)
-    wiring.database(settings).close()
+        names = [entry.defect_id for entry, _ in load_queue(connection, council)]
+        roads = load_road_facts(connection, council, names)
+    assert set(roads) == set(names) != set()
+    return {road.name for road in roads.values()}
 
 
 @pytest.mark.parametrize(("error", "tries"), [(OutageError, 3), (InputError, 1), (ValueError, 1)])

@@ -4,7 +4,7 @@ Every transaction names the organisation that it acts for; row security does the
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from typing import Any
@@ -80,6 +80,31 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+
+def copy_rows(
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """COPY rows into a temporary table, then insert those that are not there yet.
+
+    COPY itself does not obey row security, so it never writes to the table directly.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    fresh, target = sql.Identifier(f"fresh_{table}"), sql.Identifier("roadwear", table)
+    connection.execute(
+        sql.SQL("create temporary table {} as select {} from {} with no data").format(
+            fresh, names, target
+        )
+    )
+    with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin").format(fresh, names)) as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {} on conflict do nothing").format(
+            target, names, names, fresh
+        )
+    )
+    connection.execute(sql.SQL("drop table {}").format(fresh))
 
 
 def migrate(url: str) -> str:

@@ -6,17 +6,13 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from psycopg import sql
-
-from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, FrameRef
 from pipeline.domain.ids import ClipSha256, RunId
 from pipeline.domain.looks import DefectKind, PixelBox
-from pipeline.domain.observations import Coverage, Measurement, Observation
+from pipeline.domain.observations import Measurement, Observation
 from pipeline.domain.places import GridRef, GroundError
-
-Row = Sequence[Any]
 
 _OBSERVATION = (
     "observation_id", "owner_id", "authority_id", "run_id", "drive_id", "clip_sha256", "pts",
@@ -106,17 +102,29 @@ def save_findings(
         ),
     )
     owners = (drive.owner_id, drive.authority_id)
-    _copy(connection, "observation", _OBSERVATION, (_row(o, owners) for o in findings.observations))
-    _copy(
+    copy_rows(
+        connection, "observation", _OBSERVATION, (_row(o, owners) for o in findings.observations)
+    )
+    copy_rows(
         connection,
         "coverage",
         _COVERAGE,
         (
-            (run.run_id, *owners, n, c.from_m, c.to_m, c.reason, c.left_m, c.right_m, _line(c))
+            (
+                run.run_id,
+                *owners,
+                n,
+                c.from_m,
+                c.to_m,
+                c.reason,
+                c.left_m,
+                c.right_m,
+                line_ewkt(c.line),
+            )
             for n, c in enumerate(findings.coverage)
         ),
     )
-    _copy(
+    copy_rows(
         connection,
         "look_refused",
         _REFUSED,
@@ -125,7 +133,7 @@ def save_findings(
             for n, (ref, at, look) in enumerate(findings.refused)
         ),
     )
-    _copy(
+    copy_rows(
         connection,
         "still",
         _STILL,
@@ -171,7 +179,7 @@ def observation_from_row(row: Mapping[str, Any]) -> Observation:
     )
 
 
-def _row(o: Observation, owners: tuple[UUID, UUID]) -> Row:
+def _row(o: Observation, owners: tuple[UUID, UUID]) -> Sequence[Any]:
     return (
         o.observation_id, *owners, o.run_id, o.drive_id, o.frame.clip_sha256, o.frame.pts,
         o.seen_at, o.kind, o.confidence, o.box.left_px, o.box.top_px, o.box.right_px,
@@ -187,29 +195,7 @@ def point_ewkt(at: GridRef) -> str:
     return f"SRID=27700;POINT({at.easting_m!r} {at.northing_m!r})"
 
 
-def _line(stretch: Coverage) -> str:
-    points = ", ".join(f"{p.easting_m!r} {p.northing_m!r}" for p in stretch.line)
+def line_ewkt(line: Iterable[GridRef]) -> str:
+    """Return a line as PostGIS reads it."""
+    points = ", ".join(f"{p.easting_m!r} {p.northing_m!r}" for p in line)
     return f"SRID=27700;LINESTRING({points})"
-
-
-def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """COPY rows into a temporary table, then insert those that are not there yet.
-
-    COPY itself does not obey row security, so it never writes to the table directly.
-    """
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    fresh, target = sql.Identifier(f"fresh_{table}"), sql.Identifier("roadwear", table)
-    connection.execute(
-        sql.SQL("create temporary table {} as select {} from {} with no data").format(
-            fresh, names, target
-        )
-    )
-    with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin").format(fresh, names)) as copy:
-        for row in rows:
-            copy.write_row(row)
-    connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {} on conflict do nothing").format(
-            target, names, names, fresh
-        )
-    )
-    connection.execute(sql.SQL("drop table {}").format(fresh))

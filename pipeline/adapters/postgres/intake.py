@@ -133,6 +133,15 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
     )
 
 
+def drives_of(connection: Connection, authority: OrganisationId) -> tuple[DriveId, ...]:
+    """Return all drives on an authority's roads, in order of their ids."""
+    rows = connection.execute(
+        "select drive_id from roadwear.drive where authority_id = %s order by drive_id",
+        (authority,),
+    )
+    return tuple(DriveId(row["drive_id"]) for row in rows)
+
+
 def load_camera(connection: Connection, drive_id: DriveId) -> FoundCamera | None:
     """Return what was found of a drive's camera, or None."""
     row = connection.execute(

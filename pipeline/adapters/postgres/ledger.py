@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pipeline.adapters.postgres import defects, intake
+from pipeline.adapters.postgres import defects, intake, roads
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
 from pipeline.domain.camera import FoundCamera
@@ -15,6 +15,7 @@ from pipeline.domain.ids import (
     ClipSha256,
     DefectId,
     DriveId,
+    NetworkId,
     ObservationId,
     OrganisationId,
     RunId,
@@ -22,9 +23,11 @@ from pipeline.domain.ids import (
     organisation_id,
 )
 from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.observations import Observation
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Clock
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import Box, Network, OnRoad, RoadFacts, RoadSection
 
 
 class PostgresLedger:
@@ -65,6 +68,11 @@ class PostgresLedger:
             raise InputError(f"there is no drive {drive_id} of this organisation")
         return received
 
+    def drives_of(self, authority: OrganisationId) -> tuple[DriveId, ...]:
+        """Return all drives on an authority's roads."""
+        with self._database.acting_for(authority) as connection:
+            return intake.drives_of(connection, authority)
+
     def load_camera(self, drive: Drive) -> FoundCamera | None:
         """Return what was found of a drive's camera; None if nothing is stored yet."""
         with self._database.acting_for(drive.owner_id) as connection:
@@ -89,6 +97,41 @@ class PostgresLedger:
         """Store a run's findings in one transaction; False if they were there already."""
         with self._database.acting_for(drive.owner_id) as connection:
             return save_findings(connection, drive, findings, still_keys)
+
+    def save_roads(
+        self,
+        authority: str,
+        *,
+        name: str,
+        content_sha256: str,
+        sections: Sequence[RoadSection],
+    ) -> bool:
+        """Store a network as the one in use; False if the one in use is of the same file."""
+        with self._database.acting_for(organisation_id(authority)) as connection:
+            known = intake.save_organisation(connection, authority)
+            return roads.save_network(
+                connection, known, name=name, content_sha256=content_sha256, sections=sections
+            )
+
+    def load_roads(self, authority: OrganisationId, box: Box) -> Network | None:
+        """Return the part of an authority's network that meets a box; None if it has none."""
+        with self._database.acting_for(authority) as connection:
+            return roads.load_network(connection, authority, box)
+
+    def load_unplaced(self, drive: Drive, network_id: NetworkId) -> tuple[Observation, ...]:
+        """Return a drive's sightings that were not placed on this network yet."""
+        with self._database.acting_for(drive.authority_id) as connection:
+            return roads.load_unplaced(connection, drive.drive_id, network_id)
+
+    def save_places(
+        self,
+        drive: Drive,
+        network_id: NetworkId,
+        places: Mapping[ObservationId, OnRoad | None],
+    ) -> None:
+        """Store on which sections sightings lie; what is there already stays."""
+        with self._database.acting_for(drive.authority_id) as connection:
+            roads.save_places(connection, drive.authority_id, network_id, places)
 
     @contextmanager
     def gathering(
@@ -131,6 +174,9 @@ class _PostgresGathering:
 
     def waiting(self) -> tuple[Defect, ...]:
         return defects.load_waiting(self._connection, self._authority)
+
+    def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
+        return roads.load_road_facts(self._connection, self._authority, names)
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         defects.save_queue(self._connection, self._authority, entries)

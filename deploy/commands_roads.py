@@ -1,0 +1,117 @@
+"""`roadwear roads`: the network on which everything is placed."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.doors import expected_failures, progress, say
+from pipeline import wiring
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.adapters.roads_file import RoadsRead, read_roads
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import DriveId, organisation_id
+from pipeline.line import gather_drive, place_on_roads, with_stored_camera
+from pipeline.stages.match import MatchSettings
+
+app = typer.Typer(no_args_is_help=True)
+
+Layer = Annotated[str, typer.Option(help="Of a file with several: which one holds the roads.")]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="ENTRY=COLUMN where the file has a name of its own, such as usrn=STREET_REF; entries: "
+        "section_id, usrn, name, road_class, hierarchy, speed_limit, urban, ways.",
+    ),
+]
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `load` a word of its own."""
+
+
+@app.command()
+def load(
+    file: Annotated[Path, typer.Argument(help="GeoPackage, GeoJSON, Shapefile or FlatGeobuf.")],
+    authority: Annotated[str, typer.Option("--authority", help="Whose roads.")],
+    layer: Layer = "",
+    column: Column = None,
+) -> None:
+    """Load a road network, and say of all that was seen on which section it lies.
+
+    Takes OS Open Roads, OS Open USRN, an OpenStreetMap extract, or a gazetteer of one's own, in the
+    National Grid or in degrees. A new file replaces the one in use; earlier answers are kept.
+    """
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        ledger = wiring.ledger(settings)
+        read = read_network(file, layer, column)
+        digest = hashlib.sha256(file.read_bytes())
+        digest.update(repr((layer, sorted(column or ()))).encode())
+        fresh = ledger.save_roads(
+            authority,
+            name=file.name,
+            content_sha256=digest.hexdigest(),
+            sections=read.sections,
+        )
+        if not fresh:
+            say(f"{file.name} is in use already.")
+        _place_all(authority, settings)
+
+
+def read_network(file: Path, layer: str, column: list[str] | None) -> RoadsRead:
+    """Read a network file, and tell what was read and left out.
+
+    Raises:
+        InputError: It cannot be read, or a --column is not ENTRY=COLUMN.
+    """
+    told = dict(_pair(one) for one in column or ())
+    read = read_roads(file, Ostn15Grid(epoch_year=None), layer=layer, columns=told)
+    with_usrn = sum(section.usrn is not None for section in read.sections)
+    with_hierarchy = sum(section.hierarchy is not None for section in read.sections)
+    say(
+        f"{len(read.sections)} sections, {with_usrn} with a USRN, {with_hierarchy} with a "
+        "hierarchy; columns: "
+        + (", ".join(f"{entry} from {name}" for entry, name in read.columns.items()) or "none")
+    )
+    for reason, count in read.left_out.items():
+        say(f"{count} features {reason} were left out.")
+    return read
+
+
+def _pair(text: str) -> tuple[str, str]:
+    entry, found, name = text.partition("=")
+    if not (entry and found and name):
+        raise InputError(f"--column {text!r} must be ENTRY=COLUMN, such as usrn=STREET_REF")
+    return entry, name
+
+
+def _place_all(authority: str, settings: wiring.Settings) -> None:
+    """Place what all drives saw, then rank the queue anew."""
+    ledger = wiring.ledger(settings)
+    owner = organisation_id(authority)
+    drives: tuple[DriveId, ...] = ledger.drives_of(owner)
+    placed = nowhere = 0
+    with progress("Placing drives", max(len(drives), 1)) as bar:
+        for drive_id in drives:
+            received = ledger.load_drive(owner, drive_id)
+            prepared = with_stored_camera(wiring.prepare(received, settings.line()), ledger)
+            found = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
+            if found is not None:
+                placed += found.placed
+                nowhere += found.on_no_road
+            bar.advance(bar.task_ids[0])
+    if drives:
+        gather_drive(
+            owner,
+            drives[-1],
+            ledger=ledger,
+            policy=wiring.policy(settings),
+            settings=settings.line(),
+        )
+    say(
+        f"{len(drives)} drives: {placed} sightings were placed on a section, {nowhere} lie on no "
+        "road of this network."
+    )
