@@ -14,6 +14,7 @@ from models.datasets import read_manifest
 from models.loading import Runtime, load_detector
 from pipeline import wiring
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.domain.errors import InputError
 
 app = typer.Typer(no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -102,6 +103,47 @@ def where(
             on_drive=lambda: bar.advance(bar.task_ids[0]),
         )
     _show(figures_of_trials(trials, refused), as_json=as_json)
+
+
+@app.command()
+def roads(
+    counties: Annotated[int, typer.Option(help="How many counties, seeds from 100 on.")] = 10,
+    drives: Annotated[int, typer.Option(help="So many drives of 10 km through each.")] = 5,
+    kilometres: Annotated[
+        str, typer.Option(help="Instead: rate and memory at so many km each, such as 100,1000.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Roads 12 m apart, dual carriageways, bridges: is the section right, and how sure is it?"""
+    from pipeline.simulator.bench_roads import (  # noqa: PLC0415 - only where it is needed
+        A_COUNTY,
+        RoadsBench,
+        run_roads_bench,
+        run_scale_bench,
+    )
+
+    with expected_failures():
+        if kilometres:
+            distances = _distances(kilometres)
+            with progress("Driving through the county", sum(distances) / 50) as bar:
+                table = run_scale_bench(
+                    distances, county=A_COUNTY, on_drive=lambda: bar.advance(bar.task_ids[0])
+                )
+        else:
+            bench = RoadsBench(seeds=tuple(range(100, 100 + counties)), drives=drives)
+            with progress("Driving through counties", counties * drives) as bar:
+                table = run_roads_bench(bench, on_drive=lambda: bar.advance(bar.task_ids[0]))
+    _show(table, as_json=as_json)
+
+
+def _distances(text: str) -> list[int]:
+    try:
+        distances = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError("--kilometres takes whole numbers, such as 100,1000") from error
+    if min(distances) < 1:
+        raise InputError("--kilometres must be 1 or more")
+    return distances
 
 
 @app.command()

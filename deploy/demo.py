@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from deploy.commands_db import start_and_migrate
+from deploy.commands_roads import load as load_roads
 from deploy.doors import on_a_terminal, progress, say
 from deploy.ingest import receive
 from deploy.queue_table import QueueFormat, print_queue
@@ -19,6 +20,7 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.places import GridRef
 from pipeline.simulator.drive import STARTED_AT, Pass, PassRules, gpx_of, simulated_rig
 from pipeline.simulator.footage import Painter, street_painter, write_clip
 from pipeline.simulator.making import make_street
@@ -38,13 +40,15 @@ def demo(*, serve_after: bool) -> None:
         OutageError: PostgreSQL is not installed or does not start.
     """
     settings = wiring.Settings.from_env()
-    say("1/4 Starting the database …")
+    say("1/5 Starting the database …")
     start_and_migrate(settings)
     street = make_street(_SEED, length_m=150, holes=8, manholes=3, patches=3, shadows=4, cracks=2)
     folder = settings.home / "demo"
-    say("2/4 Driving down a simulated street, twice …")
+    say("2/5 Driving down a simulated street, twice …")
     drives = _footage(street, folder)
-    say("3/4 Taking the footage down the line, as a Prefect flow …")
+    say("3/5 Loading the road network …")
+    load_roads(_network(street, folder), authority=WHO)
+    say("4/5 Taking the footage down the line, as a Prefect flow …")
     for number, (clip, track, rig) in enumerate(drives, 1):
         batch = receive(
             [clip], owner=WHO, authority=WHO, vehicle=f"van {number}", track=track, rig=rig,
@@ -52,7 +56,7 @@ def demo(*, serve_after: bool) -> None:
         )  # fmt: skip
         counts = _process(settings.home, organisation_id(WHO), batch.received.drive.drive_id)
         say(f"    drive {number}: {counts}")
-    say(f"4/4 The queue (the street has {len(street.holes)} potholes):")
+    say(f"5/5 The queue (the street has {len(street.holes)} potholes):")
     print_queue(WHO, QueueFormat.TABLE)
     password = _people(settings)
     say(f"Sign in at http://127.0.0.1:{_PORT}/queue as {_PEOPLE[0][0]} or {_PEOPLE[1][0]}")
@@ -63,6 +67,22 @@ def demo(*, serve_after: bool) -> None:
         serve("127.0.0.1", _PORT)
     else:
         say("Serve it with: roadwear serve")
+
+
+def _network(street: Street, folder: Path) -> Path:
+    """Write the street's centreline as a network of one section."""
+    along = range(0, int(street.length_m) + 1, 5)
+    spots = [street.to_world(float(s_m), 0.0) for s_m in along]
+    refs = [GridRef(easting_m=e, northing_m=n) for e, n, _ in spots]
+    line = [(p.lon_deg, p.lat_deg) for p in Ostn15Grid(epoch_year=None).to_lonlat(refs)]
+    feature = {
+        "type": "Feature",
+        "properties": {"id": "SIM-1", "name": "Simulated Street", "hierarchy": "4a"},
+        "geometry": {"type": "LineString", "coordinates": line},
+    }
+    path = folder / "roads.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), "utf-8")
+    return path
 
 
 def _process(home: Path, organisation: UUID, drive_id: UUID) -> dict[str, int]:

@@ -24,6 +24,8 @@ from pipeline.stages.place import Placer, PlaceSettings
 
 Array = NDArray[np.float64]
 
+# 50,000 sections: a county's network.
+A_COUNTY = CountyRules(rows=158, columns=158)
 _BESIDE_M = 15.0
 _BINS = (0.0, 0.6, 0.8, 0.95, 0.99, 1.0)
 _MIB = 1024.0

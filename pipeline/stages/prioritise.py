@@ -13,6 +13,7 @@ from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
 
 _NOTHING_KNOWN = RoadFacts()
+_NEVER_SURER = 0.99
 
 
 def prioritise(
@@ -116,7 +117,7 @@ def _likelihood(
 
 def _percent(probability: float) -> str:
     """Return a probability in words: nothing is ever wholly sure."""
-    return "over 99 %" if probability > 0.99 else f"{probability:.0%}".replace("%", " %")  # noqa: PLR2004
+    return "over 99%" if probability > _NEVER_SURER else f"{probability:.0%}"
 
 
 def _level(defect: Defect, road: RoadFacts, policy: CouncilPolicy) -> str:

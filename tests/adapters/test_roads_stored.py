@@ -96,7 +96,7 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
     assert ledger.load_unplaced(drive, network.network_id) == ()
     with database.acting_for(DEPOT) as connection:
         [(entry, _)] = load_queue(connection, DEPOT)
-    assert "Its road: Main Road, 60 % sure." in entry.reasons
+    assert "Its road: Main Road, 60% sure." in entry.reasons
     assert "It lies on a strategic route." in entry.reasons
     # On another network nothing is known until it has been asked.
     load(ledger, a_road("main"), file="2")
