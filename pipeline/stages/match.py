@@ -5,7 +5,7 @@ sparseness", ACM SIGSPATIAL 2009: a state is a section, a way of driving it and 
 distance driven must agree with the distance by road. Two things differ. A GPS error lasts for a
 minute, so that thirty fixes on the wrong side say hardly more than one: what is judged is how
 the offset from the road changes, given the last one. And what is wanted is a probability, so that
-all ways are summed (L. R. Rabiner, "A tutorial on hidden Markov models", 1989), not the best taken.
+all ways are summed, not the best taken.
 """
 
 import math
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from pipeline.domain.roads import OnRoad, Ways
+from pipeline.geometry.chain import likeliest, probabilities
 from pipeline.geometry.network import Nearby, RoadNetwork
 
 Array = NDArray[np.float64]
 
 _OFF = -1
 _NEVER = -1e9
+_WIDEST_ROAD_M = 12.0
+# What is seen ahead may lie on the road that was not taken.
+_TURNED_OFF = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +188,8 @@ def match_drive(
     ]
     sigmas = samples.sigma_m.tolist()
     alone = [_alone(one, sigma, settings) for one, sigma in zip(states, sigmas, strict=True)]
-    shares = _probabilities(alone, steps)
-    best = _likeliest(alone, steps)
+    shares = probabilities(alone, steps)
+    best = likeliest(alone, steps)
     return MatchedDrive(
         network,
         samples,
@@ -236,10 +240,6 @@ def place_on_road(
         along=drive.along_at(chainage_m),
         probability=min(weights[row] / total, 1.0),
     )
-
-
-_WIDEST_ROAD_M = 12.0
-_TURNED_OFF = 0.05
 
 
 def _joined(network: RoadNetwork, section: int, other: int) -> bool:
@@ -396,51 +396,6 @@ def _routes(
 def _rounded_up(metres: float) -> float:
     """Return one of a few distances, so that what was searched once is found again."""
     return 25.0 * 2.0 ** max(math.ceil(math.log2(max(metres, 1.0) / 25.0)), 0)
-
-
-def _probabilities(alone: Sequence[Array], steps: Sequence[Array | None]) -> list[Array]:
-    """Return the probability of each state of each sample, given all samples."""
-    forward = [alone[0]]
-    for here, step in zip(alone[1:], steps, strict=True):
-        last = forward[-1]
-        forward.append(here if step is None else _log_sum(last[:, None] + step, axis=0))
-        forward[-1] = forward[-1] - forward[-1].max()
-    backward = [np.zeros_like(alone[-1])]
-    for i in range(len(alone) - 2, -1, -1):
-        step = steps[i]
-        following = (
-            np.zeros_like(alone[i])
-            if step is None
-            else _log_sum(step + backward[-1][None, :], axis=1)
-        )
-        backward.append(following - following.max())
-    found = []
-    for ahead, back in zip(forward, reversed(backward), strict=True):
-        weight = np.exp(ahead + back - (ahead + back).max())
-        found.append(weight / weight.sum())
-    return found
-
-
-def _log_sum(values: Array, axis: int) -> Array:
-    most = values.max(axis=axis, keepdims=True)
-    return np.asarray(np.log(np.exp(values - most).sum(axis=axis)) + most.squeeze(axis))
-
-
-def _likeliest(alone: Sequence[Array], steps: Sequence[Array | None]) -> list[int]:
-    """Return the state of each sample on the likeliest way (A. J. Viterbi, 1967)."""
-    best, came_from = alone[0], []
-    for here, step in zip(alone[1:], steps, strict=True):
-        whole = (here[None, :] + best.max()) if step is None else best[:, None] + step
-        if step is None:
-            came_from.append(np.full(len(here), int(best.argmax())))
-            best = whole[0]
-        else:
-            came_from.append(whole.argmax(axis=0))
-            best = whole.max(axis=0)
-    way = [int(best.argmax())]
-    for sources in reversed(came_from):
-        way.append(int(sources[way[-1]]))
-    return way[::-1]
 
 
 def _stretches(

@@ -91,7 +91,8 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
 
     [road] = roads_of_the_queue(database)
     assert road is not None
-    assert (road.name, road.chainage_m) == ("Main Road", pytest.approx(5))
+    assert road.name == "Main Road"
+    assert road.chainage_m == pytest.approx(5)
     assert road.probability == pytest.approx(0.6)
     assert ledger.load_unplaced(drive, network.network_id) == ()
     with database.acting_for(DEPOT) as connection:
