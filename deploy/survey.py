@@ -23,7 +23,7 @@ from pipeline.adapters.export_geojson import (
     observations_geojson,
 )
 from pipeline.adapters.roads_file import RoadsRead
-from pipeline.domain.defects import Defect, DefectState
+from pipeline.domain.defects import Area, Defect, DefectState
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.findings import Findings
 from pipeline.domain.ids import DefectId, ObservationId
@@ -79,10 +79,8 @@ def survey(
         findings = [found for found, _ in written]
         line = settings.line()
         rule = wiring.policy(settings)[0].queue
-        gathered = gather_defects(
-            [o for found in findings for o in found.observations],
-            before={}, known={}, constraints=(), rule=rule, settings=line,
-        )  # fmt: skip
+        area = Area(observations=tuple(o for found in findings for o in found.observations))
+        gathered = gather_defects(area, rule=rule, settings=line)
         found = None if network is None else _on_roads(prepared, findings, gathered, network)
         report = write_results(out, batch, prepared, written, gathered, found)
         report["stage_s"]["calibrate"] = round(calibrate_s, 4)

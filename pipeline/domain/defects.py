@@ -1,7 +1,7 @@
 """The hole itself: one defect from many sightings, and the states it goes through. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Measurement, Observation
 from pipeline.domain.places import GridRef, GroundError
+from pipeline.domain.roads import RoadPlace
 
 
 class DefectState(StrEnum):
@@ -136,9 +137,11 @@ class Area:
         known: To which defect a sighting belongs now; of former runs' sightings too.
         before: Those defects, as they stand.
         constraints: What persons said of pairs of sightings.
+        roads: On which section a sighting lies; those on no known road are missing.
     """
 
     observations: tuple[Observation, ...]
-    known: Mapping[ObservationId, DefectId]
-    before: Mapping[DefectId, Defect]
-    constraints: tuple[Constraint, ...]
+    known: Mapping[ObservationId, DefectId] = field(default_factory=dict)
+    before: Mapping[DefectId, Defect] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    roads: Mapping[ObservationId, RoadPlace] = field(default_factory=dict)

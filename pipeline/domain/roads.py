@@ -1,12 +1,15 @@
 """What is known of the road a defect lies on. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.domain.checks import require, require_share
 from pipeline.domain.ids import NetworkId
 from pipeline.domain.places import GridRef
+
+_SURE = 0.95
+_SAME_JUNCTION_M = 0.25
 
 
 class Hierarchy(StrEnum):
@@ -157,6 +160,36 @@ def facts_at(section: RoadSection, place: OnRoad) -> RoadFacts:
         speed_limit_mph=section.speed_limit_mph,
         chainage_m=place.chainage_m,
         probability=place.probability,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadPlace:
+    """The section of a sighting: enough to tell carriageways apart.
+
+    Attributes:
+        ends: Of the section's line.
+        probability: That it is this section.
+    """
+
+    section_id: str
+    ends: tuple[GridRef, GridRef]
+    probability: float
+
+    def meets(self, other: "RoadPlace") -> bool:
+        """Return whether both are one section, or two that are joined."""
+        return self.section_id == other.section_id or any(
+            ours.distance_m(theirs) <= _SAME_JUNCTION_M
+            for ours in self.ends
+            for theirs in other.ends
+        )
+
+
+def on_different_roads(ours: Iterable[RoadPlace], theirs: Iterable[RoadPlace]) -> bool:
+    """Return whether two things surely lie on roads that are not joined: two carriageways, say."""
+    sure = [place for place in theirs if place.probability >= _SURE]
+    return any(
+        not place.meets(other) for place in ours if place.probability >= _SURE for other in sure
     )
 
 

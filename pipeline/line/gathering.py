@@ -1,11 +1,10 @@
 """From observations to defects to the queue. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline.domain.defects import Constraint, Defect, DefectChange
+from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.ids import DefectId, ObservationId
-from pipeline.domain.observations import Observation
 from pipeline.domain.policy import CouncilPolicy, QueueRule
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
@@ -24,18 +23,16 @@ class Gathered:
     changes: tuple[DefectChange, ...]
 
 
-def gather_defects(
-    observations: Iterable[Observation],
-    *,
-    before: Mapping[DefectId, Defect],
-    known: Mapping[ObservationId, DefectId],
-    constraints: Sequence[Constraint],
-    rule: QueueRule,
-    settings: LineSettings,
-) -> Gathered:
+def gather_defects(area: Area, *, rule: QueueRule, settings: LineSettings) -> Gathered:
     """Make defects of observations, keeping ids, states and what persons have said."""
+    before = area.before
     clusters = gather_observations(
-        observations, constraints=constraints, known=known, before=before, settings=settings.gather
+        area.observations,
+        constraints=area.constraints,
+        known=area.known,
+        before=before,
+        settings=settings.gather,
+        roads=area.roads,
     )
     defects = {
         cluster.defect_id: describe_defect(

@@ -83,14 +83,7 @@ def gather_drive(
     rules, content = policy
     ledger.save_policy(authority, rules, content)
     with ledger.gathering(authority, drive_id) as desk:
-        gathered = gather_defects(
-            desk.area.observations,
-            before=desk.area.before,
-            known=desk.area.known,
-            constraints=desk.area.constraints,
-            rule=rules.queue,
-            settings=settings,
-        )
+        gathered = gather_defects(desk.area, rule=rules.queue, settings=settings)
         desk.save_defects(gathered.changes, gathered.member_of)
         waiting = desk.waiting()
         roads = desk.roads([defect.defect_id for defect in waiting])

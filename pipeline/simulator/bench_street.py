@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from pipeline.domain.camera import CameraRig
-from pipeline.domain.defects import Defect, DefectState
+from pipeline.domain.defects import Area, Defect, DefectState
 from pipeline.domain.footage import Drive
 from pipeline.domain.ids import DriveId, ObservationId, natural_uuid, organisation_id, vehicle_id
 from pipeline.domain.intake import ReceivedDrive
@@ -179,14 +179,8 @@ def _one_street(
         for number in range(bench.passes)
     ]
     seen = [_survey(p, rig, painter, bench=bench, grid=grid, detector=detector) for p in passes]
-    gathered = gather_defects(
-        [o for observations in seen for o in observations],
-        before={},
-        known={},
-        constraints=(),
-        rule=rule,
-        settings=LineSettings(),
-    )
+    area = Area(observations=tuple(o for observations in seen for o in observations))
+    gathered = gather_defects(area, rule=rule, settings=LineSettings())
     defects = [
         defect
         for defect in gathered.defects.values()

@@ -23,6 +23,7 @@ from pipeline.domain.defects import Constraint, Defect
 from pipeline.domain.ids import DefectId, ObservationId, natural_uuid
 from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, GroundError
+from pipeline.domain.roads import RoadPlace, on_different_roads
 from pipeline.geometry.association import Gates, Group, join_sweeps
 
 Array = NDArray[np.float64]
@@ -72,6 +73,7 @@ def gather_observations(
     known: Mapping[ObservationId, DefectId],
     before: Mapping[DefectId, Defect],
     settings: GatherSettings,
+    roads: Mapping[ObservationId, RoadPlace] | None = None,
 ) -> tuple[Cluster, ...]:
     """Partition sightings into defects.
 
@@ -82,6 +84,8 @@ def gather_observations(
         before: The defects as they stood: one whose sightings were all superseded (the footage
             was scored again) hands its id to what is found in its place.
         settings: When two sightings are one hole.
+        roads: On which section a sighting lies: passes over roads that are not joined, such as
+            the halves of a dual carriageway, are never one unless a person says so.
 
     Returns:
         Clusters sorted by their first sighting.
@@ -102,7 +106,10 @@ def gather_observations(
             error_time_s=settings.error_time_s,
             window_m=settings.window_m,
         ),
-        may_join=lambda a, b: not _kept_apart(a.members, b.members, apart),
+        may_join=lambda a, b: (
+            not _kept_apart(a.members, b.members, apart)
+            and not on_different_roads(_places(a, roads or {}), _places(b, roads or {}))
+        ),
         must_join=lambda a, b: _kept_apart(a.members, b.members, together),
     )
     return _name_clusters(
@@ -311,6 +318,11 @@ def _group(sweep: int, members: Sequence[Observation], settings: GatherSettings)
         second=members[0].seen_at.timestamp(),
         members=tuple(o.observation_id for o in members),
     )
+
+
+def _places(group: Group, roads: Mapping[ObservationId, RoadPlace]) -> tuple[RoadPlace, ...]:
+    found = (roads.get(ObservationId(member)) for member in group.members)
+    return tuple(place for place in found if place is not None)
 
 
 def _members(unique: Mapping[ObservationId, Observation], group: Group) -> tuple[Observation, ...]:

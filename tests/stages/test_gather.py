@@ -9,6 +9,8 @@ from pipeline.domain.defects import Constraint
 from pipeline.domain.ids import DefectId, ObservationId, natural_uuid
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Observation
+from pipeline.domain.places import GridRef
+from pipeline.domain.roads import RoadPlace
 from pipeline.stages.gather import (
     Cluster,
     GatherSettings,
@@ -25,9 +27,15 @@ def gather(
     *,
     constraints: Sequence[Constraint] = (),
     known: dict[ObservationId, DefectId] | None = None,
+    roads: dict[ObservationId, RoadPlace] | None = None,
 ) -> tuple[Cluster, ...]:
     return gather_observations(
-        observations, constraints=constraints, known=known or {}, before={}, settings=SETTINGS
+        observations,
+        constraints=constraints,
+        known=known or {},
+        before={},
+        settings=SETTINGS,
+        roads=roads,
     )
 
 
@@ -129,3 +137,29 @@ def test_looking_twice_from_one_drive_does_not_average_the_gps_away() -> None:
 
     assert 1.99 < alone.sigma_m < 2.05
     assert 1.39 < joined.sigma_m < 1.45
+
+
+def a_place(section_id: str, *ends: tuple[float, float], probability: float = 0.99) -> RoadPlace:
+    begin, end = (GridRef(easting_m=e, northing_m=n) for e, n in ends)
+    return RoadPlace(section_id=section_id, ends=(begin, end), probability=probability)
+
+
+def test_passes_over_two_carriageways_are_never_one_hole() -> None:
+    east = [an_observation(0, 0, drive="east", second=k / 4) for k in range(2)]
+    west = [an_observation(0.5, 0, drive="west", second=9000 + k / 4) for k in range(2)]
+    one, other = a_place("east", (0, 0), (900, 0)), a_place("west", (0, 12), (900, 12))
+    vague = a_place("west", (0, 12), (900, 12), probability=0.7)
+    onward = a_place("onward", (900, 0), (990, 0))
+
+    def count(theirs: RoadPlace, *, said: Sequence[Constraint] = ()) -> int:
+        roads = {o.observation_id: one for o in east} | {o.observation_id: theirs for o in west}
+        return len(gather([*east, *west], roads=roads, constraints=said))
+
+    word = Constraint(
+        first_id=east[0].observation_id, second_id=west[0].observation_id, together=True
+    )
+    assert count(one) == 1
+    assert count(onward) == 1
+    assert count(vague) == 1
+    assert count(other) == 2
+    assert count(other, said=[word]) == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.findings import observation_from_row, point_ewkt
+from pipeline.adapters.postgres.roads import load_road_places
 from pipeline.domain.defects import (
     Area,
     ChangeKind,
@@ -79,6 +80,7 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         known=known,
         before=_load(connection, tuple(set(known.values()))),
         constraints=_constraints(connection, ids),
+        roads=load_road_places(connection, authority, [o.observation_id for o in observations]),
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.domain.roads import (
     Network,
     OnRoad,
     RoadFacts,
+    RoadPlace,
     RoadSection,
     Ways,
     road_of,
@@ -150,6 +151,35 @@ def load_road_facts(
         sightings[DefectId(row["defect_id"])].append(_facts(row) if known else None)
     roads = {defect: road_of(seen) for defect, seen in sightings.items()}
     return {defect: road for defect, road in roads.items() if road is not None}
+
+
+def load_road_places(
+    connection: Connection, authority: OrganisationId, observations: Sequence[ObservationId]
+) -> dict[ObservationId, RoadPlace]:
+    """Return the section of each sighting that lies on one of the network in use."""
+    newest = connection.execute(_NEWEST, (authority,)).fetchone()
+    if newest is None:
+        return {}
+    rows = connection.execute(
+        "select p.observation_id, p.section_id, p.probability, "
+        "st_x(st_startpoint(s.line)) as begin_e, st_y(st_startpoint(s.line)) as begin_n, "
+        "st_x(st_endpoint(s.line)) as end_e, st_y(st_endpoint(s.line)) as end_n "
+        "from roadwear.observation_road p join roadwear.road_section s "
+        "using (network_id, section_id) "
+        "where p.network_id = %s and p.observation_id = any(%s)",
+        (newest["network_id"], list(observations)),
+    )
+    return {
+        ObservationId(row["observation_id"]): RoadPlace(
+            section_id=row["section_id"],
+            ends=(
+                GridRef(easting_m=row["begin_e"], northing_m=row["begin_n"]),
+                GridRef(easting_m=row["end_e"], northing_m=row["end_n"]),
+            ),
+            probability=row["probability"],
+        )
+        for row in rows
+    }
 
 
 def _facts(row: Mapping[str, Any]) -> RoadFacts:
