@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.domain.camera import FoundCamera
+from pipeline.domain.condition import PassOver
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
@@ -132,6 +133,9 @@ class Gathering(Protocol):
 
     def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
         """Return what is known of the road at each defect; those on no known road are missing."""
+
+    def passes(self, names: Sequence[DefectId]) -> Mapping[DefectId, tuple[PassOver, ...]]:
+        """Return the drives that looked at the place of each defect, and what they saw."""
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         """Replace the authority's queue."""

@@ -13,7 +13,7 @@ from pipeline.line.calibrating import (
     with_camera,
     with_stored_camera,
 )
-from pipeline.line.gathering import Gathered, gather_defects, rank_defects
+from pipeline.line.gathering import Gathered, conditions_of, gather_defects, rank_defects
 from pipeline.line.keep import gather_drive, place_on_roads, process_piece
 from pipeline.line.prepare import (
     PlacedClip,
@@ -35,6 +35,7 @@ __all__ = [
     "RoadsFound",
     "calibrate_drive",
     "calibrate_once",
+    "conditions_of",
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",

@@ -1,14 +1,16 @@
 """From observations to defects to the queue. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.domain.condition import Condition, PassOver
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.policy import CouncilPolicy, QueueRule
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
 from pipeline.line.settings import LineSettings
+from pipeline.stages.condition import ConditionSettings, condition_of
 from pipeline.stages.describe import changes_between, describe_defect
 from pipeline.stages.gather import fuse_position, gather_observations
 from pipeline.stages.prioritise import prioritise
@@ -52,7 +54,20 @@ def gather_defects(area: Area, *, rule: QueueRule, settings: LineSettings) -> Ga
 
 
 def rank_defects(
-    defects: Iterable[Defect], roads: Mapping[DefectId, RoadFacts], *, policy: CouncilPolicy
+    defects: Iterable[Defect],
+    roads: Mapping[DefectId, RoadFacts],
+    passes: Mapping[DefectId, Sequence[PassOver]],
+    *,
+    policy: CouncilPolicy,
 ) -> tuple[QueueEntry, ...]:
     """Return the queue, the most urgent first."""
-    return prioritise(defects, roads, policy=policy)
+    return prioritise(defects, roads, conditions_of(passes), policy=policy)
+
+
+def conditions_of(
+    passes: Mapping[DefectId, Sequence[PassOver]],
+) -> dict[DefectId, Condition]:
+    """Return what the passes over each defect's place say."""
+    return {
+        defect: condition_of(some, settings=ConditionSettings()) for defect, some in passes.items()
+    }

@@ -86,6 +86,7 @@ def gather_drive(
         gathered = gather_defects(desk.area, rule=rules.queue, settings=settings)
         desk.save_defects(gathered.changes, gathered.member_of)
         waiting = desk.waiting()
-        roads = desk.roads([defect.defect_id for defect in waiting])
-        desk.save_queue(rank_defects(waiting, roads, policy=rules))
+        names = [defect.defect_id for defect in waiting]
+        ranked = rank_defects(waiting, desk.roads(names), desk.passes(names), policy=rules)
+        desk.save_queue(ranked)
     return gathered

@@ -21,6 +21,7 @@ from pipeline.adapters.postgres.defects import (
     load_queue,
     mark_shown,
 )
+from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import (
     Person,
     load_decisions,
@@ -340,6 +341,7 @@ def _defect_page(
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
         road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decisions = load_decisions(connection, defect_id)
+        passes = load_passes(connection, [defect_id]).get(defect_id, ())
     return desk.page(
         request,
         "defect.html",
@@ -350,6 +352,7 @@ def _defect_page(
         facts=words.facts(defect, entry, road),
         reasons=entry.reasons if entry else (),
         pictures=words.pictures(stills),
+        passes=words.pass_rows(passes),
         decisions=[words.decision_words(d) for d in decisions],
         undecided=entry is not None,
         reject_reasons=[(reason.value, reason.words) for reason in RejectReason],

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.domain.condition import PassOver
 from pipeline.domain.decisions import Move, RejectReason
 from pipeline.domain.defects import Defect
 from pipeline.domain.evidence import StillKind
@@ -123,6 +124,18 @@ def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:
     return shown
 
 
+def pass_rows(passes: Sequence[PassOver]) -> list[tuple[str, str, str]]:
+    """Return date, width and length of each pass that looked at a place, the newest first."""
+    return [
+        (
+            instant_words(one.at),
+            "not seen" if one.width_m is None else _short_size(one.width_m),
+            "" if one.length_m is None else _short_size(one.length_m),
+        )
+        for one in sorted(passes, key=lambda one: (one.at, str(one.drive_id)), reverse=True)
+    ]
+
+
 def decision_words(decision: Mapping[str, Any]) -> str:
     """Return a past decision as a sentence."""
     verb = "approved" if decision["move"] == Move.APPROVE else "rejected"
@@ -143,6 +156,11 @@ def instant_words(instant: datetime) -> str:
 def _size_words(size: Measurement) -> str:
     low, high = size.interval
     return f"{size.value:.2f} m (95 in 100 times between {low:.2f} and {high:.2f} m)"
+
+
+def _short_size(size: Measurement) -> str:
+    low, high = size.interval
+    return f"{size.value:.2f} m ({low:.2f} to {high:.2f} m)"
 
 
 def _depth_words(defect: Defect) -> str:

@@ -10,20 +10,14 @@ from scipy.stats import binomtest
 
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.defects import Area, Defect, DefectState
-from pipeline.domain.footage import Drive
-from pipeline.domain.ids import DriveId, ObservationId, natural_uuid, organisation_id, vehicle_id
-from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.ids import ObservationId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Observation
 from pipeline.domain.policy import QueueRule
 from pipeline.domain.ports import Detector, Grid
 from pipeline.line import (
     LineSettings,
-    Means,
     gather_defects,
-    pieces_of,
-    prepare_drive,
-    survey_piece,
 )
 from pipeline.simulator.drive import STARTED_AT, Pass, PassRules, simulated_rig
 from pipeline.simulator.footage import (
@@ -38,6 +32,7 @@ from pipeline.simulator.footage import (
 from pipeline.simulator.making import make_street
 from pipeline.simulator.street import Street
 from pipeline.simulator.surface import paint_surface
+from pipeline.simulator.surveying import received_of, survey_pass
 from pipeline.simulator.truth import (
     StreetScore,
     TruthDetector,
@@ -45,8 +40,6 @@ from pipeline.simulator.truth import (
     hole_in_box,
     score_street,
 )
-
-CLOCK_SIGMA_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,34 +194,10 @@ def _survey(
     detector: Detector | None,
 ) -> list[Observation]:
     """Take one pass down the line."""
-    clip = clip_of(driven, rig)
-    owner = organisation_id("bench")
-    received = ReceivedDrive(
-        drive=Drive(
-            drive_id=DriveId(natural_uuid("drive", clip.sha256)),
-            owner_id=owner,
-            authority_id=owner,
-            vehicle_id=vehicle_id(owner, "1"),
-        ),
-        clips=(("pass", clip),),
-        fixes=driven.fixes(grid, true=bench.true_track),
-        rig=rig,
-        clock=None,
-        started_at=None,
-    )
-    settings = LineSettings(clock_sigma_s=CLOCK_SIGMA_S)
-    prepared = prepare_drive(
-        received, rig_for=lambda given, _: given or rig, grid=grid, settings=settings
-    )
-    means = Means(
-        footage=SimulatedFootage({"pass": driven}, rig, painter),
-        detector=detector or TruthDetector({clip.sha256: driven}, rig, TruthNoise()),
-        settings=settings,
-    )
-    placed = prepared.clips[0]
-    pieces = pieces_of(clip, settings=settings)
-    found = [survey_piece(prepared, placed, piece, means) for piece in pieces]
-    return [o for findings in found for o in findings.observations]
+    received = received_of(driven, rig, grid, true_track=bench.true_track)
+    footage = SimulatedFootage({"pass": driven}, rig, painter)
+    eye = detector or TruthDetector({clip_of(driven, rig).sha256: driven}, rig, TruthNoise())
+    return [o for found in survey_pass(received, footage, eye, grid) for o in found.observations]
 
 
 def _owner(

@@ -13,15 +13,13 @@ from scipy.stats import binomtest
 
 from pipeline.adapters.rig_toml import parse_rig, rig_for
 from pipeline.domain.camera import CameraRig
-from pipeline.domain.footage import Drive
-from pipeline.domain.ids import DriveId, natural_uuid, organisation_id, vehicle_id
-from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.ports import Grid
 from pipeline.line import LineSettings, calibrate_drive, prepare_drive
 from pipeline.simulator.drive import Pass, PassRules, simulated_rig
-from pipeline.simulator.footage import SimulatedFootage, clip_of, street_painter
+from pipeline.simulator.footage import SimulatedFootage, street_painter
 from pipeline.simulator.making import make_street
 from pipeline.simulator.surface import paint_surface
+from pipeline.simulator.surveying import received_of
 from pipeline.stages.calibrate import CalibrateSettings, Calibration
 
 _HFOV_DEG = 70.0
@@ -156,21 +154,7 @@ def _figures(trials: list[Trial]) -> dict[str, float]:
 
 def _calibrated(driven: Pass, rig: CameraRig, footage: SimulatedFootage, grid: Grid) -> Calibration:
     given = f"width_px = {rig.width_px}\nheight_px = {rig.height_px}\nhfov_deg = {_HFOV_DEG}\n"
-    owner = organisation_id("bench")
-    clip = clip_of(driven, rig)
-    received = ReceivedDrive(
-        drive=Drive(
-            drive_id=DriveId(natural_uuid("drive", clip.sha256)),
-            owner_id=owner,
-            authority_id=owner,
-            vehicle_id=vehicle_id(owner, "1"),
-        ),
-        clips=(("pass", clip),),
-        fixes=driven.fixes(grid),
-        rig=parse_rig(given, name="bench").rig,
-        clock=None,
-        started_at=None,
-    )
+    received = received_of(driven, rig, grid, known=parse_rig(given, name="bench").rig)
     prepared = prepare_drive(received, rig_for=rig_for, grid=grid, settings=LineSettings())
     return calibrate_drive(prepared, footage, CalibrateSettings())
 

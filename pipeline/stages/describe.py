@@ -10,6 +10,7 @@ from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Measurement, Observation, ellipse_area
 from pipeline.domain.places import GridRef, GroundError
 from pipeline.domain.policy import QueueRule
+from pipeline.geometry.growth import rise_of, size_of_pass
 
 _MOVED_M = 0.5
 _GROWN_SHARE = 0.1
@@ -35,8 +36,9 @@ def describe_defect(
     """
     sightings = [o for group in groups for o in group]
     best = max(sightings, key=lambda o: (o.confidence / (4 + o.range_m), str(o.observation_id)))
-    width = _fuse_sizes([[o.width_m for o in group] for group in groups])
-    length = _fuse_sizes([[o.length_m for o in group] for group in groups])
+    lately = _since_it_grew(groups)
+    width = _fuse_sizes([[o.width_m for o in group] for group in lately])
+    length = _fuse_sizes([[o.length_m for o in group] for group in lately])
     confidence = _confidence(sightings)
     sure = len(sightings) >= rule.min_sightings or confidence >= rule.sure_confidence
     found = Defect(
@@ -132,19 +134,19 @@ def _confidence(sightings: Sequence[Observation]) -> float:
     return 1 - doubt
 
 
+def _since_it_grew(groups: Sequence[Sequence[Observation]]) -> Sequence[Sequence[Observation]]:
+    """Return the passes that show it as large as it is now: all, if it is not known to grow."""
+    ordered = sorted(groups, key=lambda group: min(o.seen_at for o in group))
+    rise = rise_of(
+        [size_of_pass([o.width_m for o in group]) for group in ordered],
+        [size_of_pass([o.length_m for o in group]) for group in ordered],
+    )
+    return ordered if rise is None else ordered[rise.first_after :]
+
+
 def _fuse_sizes(passes: Sequence[Sequence[Measurement]]) -> Measurement:
-    """Return the weighted mean size.
-
-    Within a pass the rig's error is shared, so the sigma never falls below the best look's;
-    passes are independent.
-    """
-    means = [_weighted(sizes) for sizes in passes]
-    weight = sum(1 / sigma**2 for _, sigma in means)
-    value = sum(mean / sigma**2 for mean, sigma in means) / weight
+    """Return the weighted mean size: passes are independent."""
+    means = [size_of_pass(looks) for looks in passes]
+    weight = sum(1 / mean.sigma**2 for mean in means)
+    value = sum(mean.value / mean.sigma**2 for mean in means) / weight
     return Measurement(value=value, sigma=weight**-0.5, how=passes[0][0].how)
-
-
-def _weighted(sizes: Sequence[Measurement]) -> tuple[float, float]:
-    weights = [1 / max(size.sigma, 1e-3) ** 2 for size in sizes]
-    mean = sum(w * size.value for w, size in zip(weights, sizes, strict=True)) / sum(weights)
-    return mean, max(min(size.sigma for size in sizes), 1e-3)

@@ -6,6 +6,7 @@ not known is said: a camera sees no depth, and a road's class is unknown until r
 
 from collections.abc import Iterable, Mapping
 
+from pipeline.domain.condition import Condition
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId
 from pipeline.domain.policy import Band, CouncilPolicy, InvestigatoryLevel, ResponseCalendar
@@ -19,6 +20,7 @@ _NEVER_SURER = 0.99
 def prioritise(
     defects: Iterable[Defect],
     roads: Mapping[DefectId, RoadFacts],
+    conditions: Mapping[DefectId, Condition],
     *,
     policy: CouncilPolicy,
 ) -> tuple[QueueEntry, ...]:
@@ -27,15 +29,24 @@ def prioritise(
     Args:
         defects: What awaits a decision.
         roads: What is known of the road at each; missing means that nothing is.
+        conditions: What the passes over each say: they give reasons, and change no score.
         policy: The council's rules.
     """
     entries = [
-        _entry(defect, roads.get(defect.defect_id, _NOTHING_KNOWN), policy) for defect in defects
+        _entry(
+            defect,
+            roads.get(defect.defect_id, _NOTHING_KNOWN),
+            conditions.get(defect.defect_id),
+            policy,
+        )
+        for defect in defects
     ]
     return tuple(sorted(entries, key=lambda entry: (-entry.score, str(entry.defect_id))))
 
 
-def _entry(defect: Defect, road: RoadFacts, policy: CouncilPolicy) -> QueueEntry:
+def _entry(
+    defect: Defect, road: RoadFacts, condition: Condition | None, policy: CouncilPolicy
+) -> QueueEntry:
     impact, impact_reasons = _impact(defect, policy)
     likelihood, likelihood_reasons = _likelihood(defect, road, policy)
     risk = impact * likelihood
@@ -45,6 +56,7 @@ def _entry(defect: Defect, road: RoadFacts, policy: CouncilPolicy) -> QueueEntry
         *impact_reasons,
         *likelihood_reasons,
         _level(defect, road, policy),
+        *(condition.sentences if condition else ()),
         f"Impact {impact} × likelihood {likelihood} = {risk}: {band.category}, {_response(band)}.",
         _certainty(defect),
     )

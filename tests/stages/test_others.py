@@ -182,7 +182,7 @@ def test_every_metre_of_a_drive_has_exactly_one_outcome(
 
 
 def test_depth_and_road_class_unknown_are_stated_reasons() -> None:
-    (entry,) = prioritise([a_defect()], {}, policy=a_policy())
+    (entry,) = prioritise([a_defect()], {}, {}, policy=a_policy())
 
     assert any("Depth is unknown" in reason for reason in entry.reasons)
     assert any("class is unknown" in reason for reason in entry.reasons)
@@ -198,7 +198,7 @@ def test_a_wider_hole_or_a_busier_road_never_lowers_the_score(
 
     def score(defect: object, facts: RoadFacts) -> float:
         (entry,) = prioritise(
-            [small if defect is small else large], {small.defect_id: facts}, policy=policy
+            [small if defect is small else large], {small.defect_id: facts}, {}, policy=policy
         )
         return entry.score
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pipeline.adapters.postgres import defects, intake, roads
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
+from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.camera import FoundCamera
+from pipeline.domain.condition import PassOver
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.errors import InputError
 from pipeline.domain.findings import Findings
@@ -177,6 +179,9 @@ class _PostgresGathering:
 
     def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
         return roads.load_road_facts(self._connection, self._authority, names)
+
+    def passes(self, names: Sequence[DefectId]) -> Mapping[DefectId, tuple[PassOver, ...]]:
+        return load_passes(self._connection, names)
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         defects.save_queue(self._connection, self._authority, entries)

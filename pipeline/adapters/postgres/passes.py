@@ -1,0 +1,102 @@
+"""Which drives looked at the place of a defect, and what each of them saw."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import shapely
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.condition import PassOver
+from pipeline.domain.ids import DefectId, DriveId
+from pipeline.domain.observations import Measurement
+from pipeline.geometry.growth import size_of_pass
+from pipeline.geometry.strips import right_of
+
+# No camera's coverage is claimed farther to the side.
+_WIDEST_M = 12.0
+
+
+def load_passes(
+    connection: Connection, defects: Sequence[DefectId]
+) -> dict[DefectId, tuple[PassOver, ...]]:
+    """Return the drives that looked at the place of each defect, and those that saw it.
+
+    A drive looked at a place that lies within a stretch that it looked at, and no farther to the
+    side than the road was in view there.
+    """
+    seen = _seen(connection, defects)
+    looked = _looked(connection, defects)
+    return {
+        defect: tuple(
+            [*seen[defect].values()]
+            + [
+                PassOver(drive_id=drive, at=at)
+                for drive, at in looked[defect].items()
+                if drive not in seen[defect]
+            ]
+        )
+        for defect in seen
+    }
+
+
+def _seen(
+    connection: Connection, defects: Sequence[DefectId]
+) -> dict[DefectId, dict[DriveId, PassOver]]:
+    """Return what each drive saw of each defect: the looks of one drive share its rig's error."""
+    rows = connection.execute(
+        "select m.defect_id, o.drive_id, o.seen_at, o.width_m, o.width_sigma_m, o.length_m, "
+        "o.length_sigma_m, o.size_how from roadwear.current_membership m "
+        "join roadwear.observation o using (observation_id) join roadwear.run r using (run_id) "
+        "where m.defect_id = any(%s) and r.state = 'current' and r.mark = 'live' "
+        "order by o.seen_at, o.observation_id",
+        (list(defects),),
+    )
+    found: dict[DefectId, dict[DriveId, list[dict[str, Any]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in rows:
+        found[DefectId(row["defect_id"])][DriveId(row["drive_id"])].append(row)
+    return {
+        defect: {
+            drive: PassOver(
+                drive_id=drive,
+                at=looks[0]["seen_at"],
+                width_m=size_of_pass(_sizes(looks, "width")),
+                length_m=size_of_pass(_sizes(looks, "length")),
+            )
+            for drive, looks in drives.items()
+        }
+        for defect, drives in found.items()
+    }
+
+
+def _sizes(looks: Sequence[dict[str, Any]], name: str) -> list[Measurement]:
+    return [
+        Measurement(value=look[f"{name}_m"], sigma=look[f"{name}_sigma_m"], how=look["size_how"])
+        for look in looks
+    ]
+
+
+def _looked(
+    connection: Connection, defects: Sequence[DefectId]
+) -> dict[DefectId, dict[DriveId, datetime]]:
+    """Return the drives that looked at each place, and when each began."""
+    rows = connection.execute(
+        "select d.defect_id, st_x(d.at) as easting_m, st_y(d.at) as northing_m, r.drive_id, "
+        "(select min(f.taken_at) from roadwear.drive_fix f where f.drive_id = r.drive_id) as at, "
+        "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
+        "from roadwear.defect d join roadwear.coverage c on st_dwithin(c.line, d.at, %s) "
+        "join roadwear.run r using (run_id) where d.defect_id = any(%s) and c.reason is null "
+        "and r.state = 'current' and r.mark = 'live'",
+        (_WIDEST_M, list(defects)),
+    )
+    found: dict[DefectId, dict[DriveId, datetime]] = defaultdict(dict)
+    for row in rows:
+        line = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"])))
+        right_m = right_of(line, np.array([row["easting_m"], row["northing_m"]]))
+        if right_m is not None and -row["left_m"] <= right_m <= row["right_m"]:
+            found[DefectId(row["defect_id"])][DriveId(row["drive_id"])] = row["at"]
+    return found
