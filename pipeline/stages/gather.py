@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -42,6 +42,7 @@ class GatherSettings:
         gate: Squared Mahalanobis distance within which two places may be one: wide (in two
             dimensions 99.97 % of true pairs lie within it), since one frame tells two holes apart.
         floor_m: Standard deviation that is always added: a rim has no sharp middle.
+        pass_floor_m: Likewise between two passes, of which the headings err too.
         error_time_s: How long a GPS error lasts.
         window_m: Holes within this distance tell of the shift between two passes.
     """
@@ -49,6 +50,7 @@ class GatherSettings:
     same_pass_s: float = 20.0
     gate: float = 16.0
     floor_m: float = 0.3
+    pass_floor_m: float = 0.5
     error_time_s: float = 60.0
     window_m: float = 60.0
 
@@ -102,7 +104,7 @@ def gather_observations(
         groups,
         Gates(
             gate=settings.gate,
-            floor_m=settings.floor_m,
+            floor_m=settings.pass_floor_m,
             error_time_s=settings.error_time_s,
             window_m=settings.window_m,
         ),
@@ -244,7 +246,7 @@ def _within(a: Observation, b: Observation, settings: GatherSettings) -> bool:
 
     A squared Mahalanobis distance is at least the squared distance over the trace of its spread.
     """
-    trace = 2 * settings.floor_m**2 + 1e-5
+    trace = 2 * (settings.floor_m**2 + _drift([a], [b], settings)) + 1e-5
     for o in (a, b):
         trace += o.error.var_e + o.error.var_n - o.shared_error.var_e - o.shared_error.var_n
     return a.at.distance_m(b.at) ** 2 <= settings.gate * trace
@@ -273,9 +275,21 @@ def _mahalanobis(
     ours: Sequence[Observation], theirs: Sequence[Observation], settings: GatherSettings
 ) -> float:
     (at, own), (other, other_own) = _fuse_own(ours), _fuse_own(theirs)
-    spread = own + other_own + np.eye(2) * settings.floor_m**2
+    spread = own + other_own + np.eye(2) * (settings.floor_m**2 + _drift(ours, theirs, settings))
     step = at - other
     return float(step @ np.linalg.solve(spread, step))
+
+
+def _drift(
+    ours: Sequence[Observation], theirs: Sequence[Observation], settings: GatherSettings
+) -> float:
+    """Return the variance by which the GPS error changed between two parts of one pass."""
+    (begin, end), (other_begin, other_end) = (
+        (min(o.seen_at for o in part), max(o.seen_at for o in part)) for part in (ours, theirs)
+    )
+    apart_s = max(begin - other_end, other_begin - end, timedelta(0)).total_seconds()
+    shared = (ours[0].shared_error.var_e + ours[0].shared_error.var_n) / 2
+    return 2 * (1 - math.exp(-apart_s / settings.error_time_s)) * shared
 
 
 def _fuse_own(observations: Sequence[Observation]) -> tuple[Array, Array]:
