@@ -147,6 +147,28 @@ def _distances(text: str) -> list[int]:
 
 
 @app.command()
+def identity(
+    seeds: Annotated[int, typer.Option(help="How many streets, seeds 20 …")] = 20,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Eight passes by three vehicles, a hole that grows and one that is mended: is it told?"""
+    from pipeline.simulator.bench_identity import (  # noqa: PLC0415 - only where it is needed
+        figures_of,
+        run_identity_bench,
+    )
+
+    with expected_failures(), progress("Driving down streets", seeds) as bar:
+        streets = run_identity_bench(
+            range(first_seed, first_seed + seeds),
+            grid=Ostn15Grid(epoch_year=2026.1),
+            rule=wiring.policy(wiring.Settings.from_env())[0].queue,
+            on_street=lambda: bar.advance(bar.task_ids[0]),
+        )
+    _show({"identity": figures_of(streets)}, as_json=as_json)
+
+
+@app.command()
 def survey(
     clip: Annotated[Path, typer.Argument(help="The clip.")],
     track: Annotated[Path, typer.Option("--track", help="Its track.")],

@@ -17,7 +17,7 @@ from pipeline.domain.places import GridRef
 from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
-from tests.builders import E0, N0, a_clip, a_rig, an_observation, raw_fixes
+from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 
 def store_findings(
@@ -33,6 +33,7 @@ def store_findings(
     owner = organisation_id(authority)
     vehicle = ledger.make_known(authority, authority, "v1")
     name = str(observations[0].drive_id)
+    began = (observations[0].seen_at - NOON).total_seconds()
     sha256 = ClipSha256(natural_uuid("clip", name, authority).hex * 2)
     drive = Drive(
         drive_id=DriveId(natural_uuid("drive", name, authority)),
@@ -44,7 +45,7 @@ def store_findings(
         ReceivedDrive(
             drive=drive,
             clips=(("nowhere", replace(a_clip(), sha256=sha256)),),
-            fixes=tuple(raw_fixes((0, -0.1, 51.5), (1, -0.1001, 51.5))),
+            fixes=tuple(raw_fixes((began, -0.1, 51.5), (began + 1, -0.1001, 51.5))),
             rig=a_rig(),
             clock=None,
             started_at=None,

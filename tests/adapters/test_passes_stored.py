@@ -1,0 +1,93 @@
+"""Which drives looked at a place, and what is said of a hole that some of them did not see."""
+
+import pytest
+
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.defects import load_queue
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.passes import load_passes
+from pipeline.domain.condition import PassOver
+from pipeline.domain.ids import organisation_id
+from pipeline.domain.observations import Observation
+from tests.builders import E0, an_observation
+from tests.stored import gather, store_findings
+
+DEPOT = organisation_id("depot")
+# Coverage of a stored drive: 30 m northwards, 3 m to either side.
+NORTH_M, ASIDE_M = 5.0, 8.0
+
+
+@pytest.fixture
+def ledger(database: Database) -> PostgresLedger:
+    return PostgresLedger(database, SystemClock())
+
+
+def drive_over(
+    ledger: PostgresLedger, day: int, *, sees: tuple[float, ...], width_m: float = 0.5
+) -> None:
+    """Store and gather a drive on a day that sees holes so far east."""
+    seen: list[Observation] = [
+        an_observation(
+            east, NORTH_M if east == 0 else 20.0, drive=f"day {day}",
+            second=day * 86_400 + at + k / 4, width_m=width_m,
+        )
+        for at, east in enumerate(sees)
+        for k in range(2)
+    ]  # fmt: skip
+    gather(ledger, store_findings(ledger, seen))
+
+
+def of_the_hole(database: Database, east: float = 0.0) -> tuple[tuple[PassOver, ...], str]:
+    """Return the passes over a hole, in order of time, and the reasons in the queue."""
+    with database.acting_for(DEPOT) as connection:
+        [(entry, defect)] = [
+            (e, d)
+            for e, d in load_queue(connection, DEPOT)
+            if abs(d.at.easting_m - E0 - east) < 0.5
+        ]
+        passes = load_passes(connection, [defect.defect_id])[defect.defect_id]
+    return tuple(sorted(passes, key=lambda one: one.at)), " ".join(entry.reasons)
+
+
+def test_passes_that_look_and_do_not_see_are_counted_and_said(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    for day in range(5):
+        drive_over(ledger, day, sees=(0.0, 1.0))
+    drive_over(ledger, 5, sees=(1.0,))
+    once = of_the_hole(database)
+    drive_over(ledger, 6, sees=(1.0,))
+    twice = of_the_hole(database)
+
+    assert [one.seen for one in once[0]] == [True] * 5 + [False]
+    assert "The last pass looked at its place and did not see it (5 of 6" in once[1]
+    assert [one.seen for one in twice[0]] == [True] * 5 + [False] * 2
+    assert "it is probably repaired, or hidden" in twice[1]
+    assert [one.seen for one in of_the_hole(database, 1.0)[0]] == [True] * 7
+
+
+def test_a_place_that_was_out_of_view_was_not_looked_at(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    drive_over(ledger, 0, sees=(ASIDE_M,))
+    drive_over(ledger, 1, sees=(0.0,))
+
+    passes, reasons = of_the_hole(database, ASIDE_M)
+
+    assert [one.seen for one in passes] == [True]
+    assert "did not see it" not in reasons
+
+
+def test_a_hole_that_has_grown_is_as_wide_as_it_is_now(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    for day, width in enumerate((0.40, 0.41, 0.39, 0.80, 0.82)):
+        drive_over(ledger, day, sees=(0.0,), width_m=width)
+
+    _, reasons = of_the_hole(database)
+
+    assert "It has grown: since 13 February 2026" in reasons
+    with database.acting_for(DEPOT) as connection:
+        [(_, defect)] = load_queue(connection, DEPOT)
+    assert defect.width_m.value == pytest.approx(0.81, abs=0.01)
