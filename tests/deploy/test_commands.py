@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.footage import write_plain, write_sound
+from tests.roads import roads_along
 
 ROADWEAR = str(Path(sys.executable).with_name("roadwear"))
 TRACK = """<gpx version="1.1" creator="t"><trk><trkseg>
@@ -92,6 +93,31 @@ def test_surveying_again_gives_the_same(
 
     for name in ("defects.geojson", "observations.geojson", "coverage.geojson"):
         assert (tmp_path / name).read_bytes() == (surveyed / name).read_bytes()
+
+
+def test_with_a_road_network_each_defect_has_its_street(
+    surveyed: Path, street_footage: Path, tmp_path: Path
+) -> None:
+    network = roads_along(street_footage / "track.gpx", tmp_path / "roads.geojson")
+    command = [
+        "survey", street_footage / "clip.mp4", "--track", street_footage / "track.gpx",
+        "--rig", street_footage / "rig.toml", "--out", tmp_path / "out", "--roads",
+    ]  # fmt: skip
+
+    done = roadwear(*command, network)
+    refused = roadwear(*command, street_footage / "track.gpx")
+
+    assert done.returncode == 0, done.stderr
+    before, after = (
+        json.loads((folder / "defects.geojson").read_text())["features"]
+        for folder in (surveyed, tmp_path / "out")
+    )
+    assert len(after) == len(before)
+    for feature in after:
+        assert feature["properties"]["section_id"] == "section/1"
+        assert feature["properties"]["section_probability"] > 0.95
+    assert refused.returncode == 3
+    assert "roads are read from .gpkg" in in_one_line(refused)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The flow on Prefect's own server: pieces as tasks, retries for outages alone."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,9 @@ from flows.process_drive import only_outages, process_drive
 from pipeline import wiring
 from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
-from pipeline.adapters.tracks_gpx import parse_gpx
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import organisation_id
+from tests.roads import roads_along
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -75,25 +74,6 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
     load(roads, authority="council", column=["name=street"])
     assert streets_in_the_queue(settings) == {"King Street"}
     wiring.database(settings).close()
-
-
-def roads_along(gpx: Path, path: Path) -> Path:
-    """Write a network of the street that was driven, and of one beside it."""
-    fixes = parse_gpx(gpx.read_bytes(), name="track")
-    lines = [
-        ("Long Street", [(f.place.lon_deg, f.place.lat_deg) for f in fixes]),
-        ("Back Lane", [(f.place.lon_deg, f.place.lat_deg + 0.0004) for f in fixes]),
-    ]
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"street": name},
-            "geometry": {"type": "LineString", "coordinates": line},
-        }
-        for name, line in lines
-    ]
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
-    return path
 
 
 def streets_in_the_queue(settings: wiring.Settings) -> set[str]:
