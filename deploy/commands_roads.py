@@ -48,12 +48,12 @@ def load(
         settings = wiring.Settings.from_env()
         ledger = wiring.ledger(settings)
         read = read_network(file, layer, column)
-        digest = hashlib.sha256(file.read_bytes())
-        digest.update(repr((layer, sorted(column or ()))).encode())
+        # Of what was read: a Shapefile is several files, and a told column changes what it says.
+        digest = hashlib.sha256(repr(read.sections).encode()).hexdigest()
         fresh = ledger.save_roads(
             authority,
             name=file.name,
-            content_sha256=digest.hexdigest(),
+            content_sha256=digest,
             sections=read.sections,
         )
         if not fresh:
@@ -77,7 +77,7 @@ def read_network(file: Path, layer: str, column: list[str] | None) -> RoadsRead:
         + (", ".join(f"{entry} from {name}" for entry, name in read.columns.items()) or "none")
     )
     for reason, count in read.left_out.items():
-        say(f"{count} features {reason} were left out.")
+        say(f"Left out: {count} {reason}.")
     return read
 
 
@@ -93,16 +93,21 @@ def _place_all(authority: str, settings: wiring.Settings) -> None:
     ledger = wiring.ledger(settings)
     owner = organisation_id(authority)
     drives: tuple[DriveId, ...] = ledger.drives_of(owner)
-    placed = nowhere = 0
+    placed = nowhere = done = 0
     with progress("Placing drives", max(len(drives), 1)) as bar:
         for drive_id in drives:
+            bar.advance(bar.task_ids[0])
             received = ledger.load_drive(owner, drive_id)
-            prepared = with_stored_camera(wiring.prepare(received, settings.line()), ledger)
+            try:
+                prepared = with_stored_camera(wiring.prepare(received, settings.line()), ledger)
+            except InputError as error:
+                say(f"Drive {drive_id} was passed over: {error}")
+                continue
             found = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
+            done += 1
             if found is not None:
                 placed += found.placed
                 nowhere += found.on_no_road
-            bar.advance(bar.task_ids[0])
     if drives:
         gather_drive(
             owner,
@@ -112,6 +117,6 @@ def _place_all(authority: str, settings: wiring.Settings) -> None:
             settings=settings.line(),
         )
     say(
-        f"{len(drives)} drives: {placed} sightings were placed on a section, {nowhere} lie on no "
+        f"{done} drives: {placed} sightings were placed on a section, {nowhere} lie on no "
         "road of this network."
     )

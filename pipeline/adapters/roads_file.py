@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
+from shapely.ops import substring
 
 from pipeline.domain.errors import InputError
 from pipeline.domain.places import GridRef, LonLat
@@ -50,6 +51,10 @@ COLUMNS: Final = {
 _METRES = re.compile(r"EPSG:27700$|PROJCS.*British_National_Grid", re.DOTALL)
 _DEGREES = re.compile(r"(EPSG:4326|EPSG:4258|OGC:CRS84)$|GEOGCS.*(WGS_1984|ETRS_1989)", re.DOTALL)
 _SHORTEST_M = 0.1
+_MOST_DEGREES = 180.0
+# Nearer than this, the end of one line lies on another.
+_TOUCHES_M = 0.25
+_LARGEST_USRN = 99_999_999
 _MPH_PER_KMH = 1 / 1.609344
 # OpenStreetMap's ways that a council's vehicle drives; the rest are paths, rails and plans.
 _DRIVEN = re.compile(
@@ -76,7 +81,8 @@ class RoadsRead:
 @dataclass(slots=True)
 class _Reading:
     left_out: Counter[str] = field(default_factory=Counter)
-    names: Counter[str] = field(default_factory=Counter)
+    names: set[str] = field(default_factory=set)
+    turns: Counter[str] = field(default_factory=Counter)
 
 
 def read_roads(
@@ -104,7 +110,9 @@ def read_roads(
     fields = [str(name) for name in meta["fields"]]
     taken = _columns_of(fields, columns or {}, path.name)
     rows = _rows(fields, values, taken, len(geometry))
-    lines = _on_grid(shapely.from_wkb(geometry), str(meta["crs"]), grid, path.name)
+    shapes = shapely.from_wkb(geometry)
+    finite = np.array([bool(np.isfinite(shapely.get_coordinates(s)).all()) for s in shapes])
+    lines = _on_grid(np.where(finite, shapes, None), str(meta["crs"]), grid, path.name)
     read = _Reading()
     sections = tuple(_sections(lines, rows, read, osm=taken.get("road_class") == "highway"))
     if not sections:
@@ -168,6 +176,11 @@ def _on_grid(shapes: Any, crs: str, grid: Grid, name: str) -> Any:  # noqa: ANN4
         )
 
     def moved(degrees: Array) -> Array:
+        if len(degrees) and np.abs(degrees).max() > _MOST_DEGREES:
+            raise InputError(
+                f"{name} says that it is in degrees, but holds metres; say what it is with: "
+                "ogr2ogr -a_srs EPSG:27700 roads.gpkg FILE"
+            )
         places = [LonLat(lon_deg=lon, lat_deg=lat) for lon, lat in degrees.tolist()]
         return np.array([(r.easting_m, r.northing_m) for r in grid.to_grid(places)])
 
@@ -184,29 +197,59 @@ def _sections(
     kept: list[tuple[Array, Mapping[str, Any]]] = []
     for shape, row in zip(shapes, rows, strict=True):
         if osm and not _DRIVEN.match(str(row.get("road_class") or "")):
-            read.left_out["that vehicles do not drive"] += 1
+            read.left_out["ways that vehicles do not drive"] += 1
             continue
         kept += [(line, row) for line in _lines_of(shape, read)]
-    # OpenStreetMap's ways run on through junctions: they are cut where they share a point.
-    shared = _shared_points(line for line, _ in kept) if osm else frozenset()
-    for line, row in kept:
-        for part in _cut(line, shared):
-            section = _section(part, row, read, osm=osm)
-            if section is not None:
-                yield section
+    parts = _cut_at_junctions([line for line, _ in kept], osm=osm)
+    for pieces, (_, of_line) in zip(parts, kept, strict=True):
+        for piece in pieces:
+            yield _section(piece, of_line, read, osm=osm)
+
+
+def _cut_at_junctions(lines: Sequence[Array], *, osm: bool) -> Iterator[list[Array]]:
+    """Yield the parts of each line: cut where another line ends on it.
+
+    In OpenStreetMap lines are cut, too, where they share an inner point. Where two lines merely
+    cross they are not: it may be a bridge.
+    """
+    shared = _shared_points(lines) if osm else frozenset()
+    shapes = np.array([shapely.linestrings(line) for line in lines], object)
+    ends = np.array([end for line in lines for end in (line[0], line[-1])]).reshape(-1, 2)
+    points = np.asarray(shapely.points(ends), object)
+    end, line_of = shapely.STRtree(shapes).query(points, predicate="dwithin", distance=_TOUCHES_M)
+    at = np.asarray(shapely.line_locate_point(shapes[line_of], points[end]), np.float64)
+    length = np.asarray(shapely.length(shapes[line_of]), np.float64)
+    inner = (at > _TOUCHES_M) & (at < length - _TOUCHES_M)
+    cuts: dict[int, list[float]] = {}
+    for number, where in zip(line_of[inner].tolist(), at[inner].tolist(), strict=True):
+        cuts.setdefault(number, []).append(where)
+    for number, line in enumerate(lines):
+        parts = _cut_at(shapes[number], cuts[number]) if number in cuts else [line]
+        whole = [piece for part in parts for piece in _cut(part, shared)]
+        yield [piece for piece in whole if np.hypot(*np.diff(piece, axis=0).T).sum() > _SHORTEST_M]
+
+
+def _cut_at(shape: Any, places_m: Sequence[float]) -> list[Array]:  # noqa: ANN401 - shapely's
+    """Return the parts of a line between chainages."""
+    edges = [0.0, *sorted(places_m), float(shape.length)]
+    return [
+        shapely.get_coordinates(substring(shape, begin, end))
+        for begin, end in pairwise(edges)
+        if end - begin > _SHORTEST_M
+    ]
 
 
 def _lines_of(shape: Any, read: _Reading) -> Iterator[Array]:  # noqa: ANN401 - shapely's
     if shape is None or shape.is_empty:
-        read.left_out["without a line"] += 1
+        read.left_out["features without a line"] += 1
         return
     parts = shapely.get_parts(shape)
     for part in parts:
         coordinates = shapely.get_coordinates(part)
         if part.geom_type not in {"LineString", "LinearRing"}:
-            read.left_out["that are no lines"] += 1
+            read.left_out["features that are no lines"] += 1
         elif not np.isfinite(coordinates).all() or part.length < _SHORTEST_M:
-            read.left_out["without a length"] += 1
+            read.left_out["features without a length"] += 1
         else:
             yield coordinates
 
@@ -214,7 +257,7 @@ def _lines_of(shape: Any, read: _Reading) -> Iterator[Array]:  # noqa: ANN401 - 
 def _shared_points(lines: Iterable[Array]) -> frozenset[tuple[float, float]]:
     counts: Counter[tuple[float, float]] = Counter()
     for line in lines:
-        counts.update(set(_rounded(line)))
+        counts.update(_rounded(line))
     return frozenset(point for point, count in counts.items() if count > 1)
 
 
@@ -229,16 +272,11 @@ def _rounded(line: Array) -> list[tuple[float, float]]:
     return [(round(x, 2), round(y, 2)) for x, y in line.tolist()]
 
 
-def _section(
-    line: Array, row: Mapping[str, Any], read: _Reading, *, osm: bool
-) -> RoadSection | None:
-    usrn = _number(row.get("usrn"))
-    name = _text(row.get("section_id")) or (f"usrn-{usrn:.0f}" if usrn else "section")
-    read.names[name] += 1
-    if read.names[name] > 1 or name == "section":
-        name = f"{name}/{read.names[name]}"
-    section = RoadSection(
-        section_id=name,
+def _section(line: Array, row: Mapping[str, Any], read: _Reading, *, osm: bool) -> RoadSection:
+    usrn = _usrn(row.get("usrn"), read)
+    wanted = _text(row.get("section_id")) or (f"usrn-{usrn}" if usrn else "")
+    return RoadSection(
+        section_id=_free_name(wanted, read),
         line=tuple(GridRef(easting_m=x, northing_m=y) for x, y in line.tolist()),
         ways=_ways(row, osm=osm),
         name=_text(row.get("name")),
@@ -246,14 +284,29 @@ def _section(
         hierarchy=_hierarchy(row.get("hierarchy")),
         speed_limit_mph=_speed(row.get("speed_limit"), osm=osm),
         urban=_urban(row.get("urban")),
+        usrn=usrn,
     )
-    if usrn is None:
-        return section
-    try:
-        return replace(section, usrn=int(usrn))
-    except ValueError:
-        read.left_out["whose USRN cannot be"] += 1
+
+
+def _free_name(wanted: str, read: _Reading) -> str:
+    """Return the name, with a number where it is taken already or where there is none."""
+    base, name = wanted or "section", wanted
+    while not name or name in read.names:
+        read.turns[base] += 1
+        name = f"{base}/{read.turns[base] + (1 if wanted else 0)}"
+    read.names.add(name)
+    return name
+
+
+def _usrn(value: object, read: _Reading) -> int | None:
+    """Return a USRN; what cannot be one (0 stands for none in a Shapefile) is none, and counted."""
+    number = _number(value)
+    if number is None:
         return None
+    if number.is_integer() and 0 < number <= _LARGEST_USRN:
+        return int(number)
+    read.left_out["USRNs that cannot be"] += 1
+    return None
 
 
 def _text(value: object) -> str:
@@ -296,7 +349,7 @@ def _ways(row: Mapping[str, Any], *, osm: bool) -> Ways:
 def _speed(value: object, *, osm: bool) -> float | None:
     """Return miles an hour; in OpenStreetMap a bare number is kilometres an hour."""
     found = re.match(r"(\d+(?:\.\d+)?)\s*(mph|km/h|kmh)?$", _text(value).lower())
-    if found is None:
+    if found is None or not float(found[1]):
         return None
     unit = found[2] or ("km/h" if osm else "mph")
     return float(found[1]) * (1.0 if unit == "mph" else _MPH_PER_KMH)

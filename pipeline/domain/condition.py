@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from pipeline.domain.checks import require, require_aware, require_share
 from pipeline.domain.ids import DriveId
 from pipeline.domain.observations import Measurement
 
+_LONDON = ZoneInfo("Europe/London")
 # From this probability on it is said that a defect is probably gone.
 PROBABLY = 0.8
 
@@ -62,7 +64,8 @@ class Condition:
         looked: Passes that looked at the place since it was first seen.
         seen: How many of them saw it.
         missed_lately: How many of the last ones, in a row, did not.
-        gone: Probability that it was repaired or is hidden; 0 where the last pass saw it.
+        gone: Probability that nothing is to be seen there: repaired, hidden, or never there. 0
+            where the last pass saw it.
         growth: None where it is not known to have grown.
     """
 
@@ -88,13 +91,14 @@ class Condition:
         if self.growth is not None:
             g = self.growth
             said.append(
-                f"It has grown: since {g.since:%d %B %Y} it is {g.ratio:.2f} times as wide and "
-                f"long as before (95 in 100 times between {g.low:.2f} and {g.high:.2f})."
+                f"It seems to have grown: since {_day(g.since)} it is measured {g.ratio:.2f} times "
+                f"as wide and long as before (95 in 100 times between {g.low:.2f} and "
+                f"{g.high:.2f})."
             )
         if self.missed_lately:
             times = "pass" if self.missed_lately == 1 else f"{self.missed_lately} passes"
             end = (
-                "it is probably repaired, or hidden"
+                "it is probably repaired, hidden, or was never there"
                 if self.probably_gone
                 else "it may have been missed"
             )
@@ -103,3 +107,9 @@ class Condition:
                 f"{self.looked} passes did): {end}."
             )
         return tuple(said)
+
+
+def _day(instant: datetime) -> str:
+    """Return the day, in British time."""
+    local = instant.astimezone(_LONDON)
+    return f"{local.day} {local:%B %Y}"

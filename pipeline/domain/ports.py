@@ -24,7 +24,7 @@ from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
-from pipeline.domain.roads import Box, Network, OnRoad, RoadFacts
+from pipeline.domain.roads import Box, OnRoad, RoadFacts, RoadSection
 from pipeline.domain.runs import DetectorIdentity
 
 
@@ -177,8 +177,13 @@ class Ledger(Protocol):
             still_keys: Where each of the findings' stills lies in the store, in their order.
         """
 
-    def load_roads(self, authority: OrganisationId, box: Box) -> Network | None:
-        """Return the part of an authority's network that meets a box; None if it has none."""
+    def network_in_use(self, authority: OrganisationId) -> NetworkId | None:
+        """Return the network that an authority loaded last; None if it loaded none."""
+
+    def load_sections(
+        self, authority: OrganisationId, network_id: NetworkId, box: Box
+    ) -> tuple[RoadSection, ...]:
+        """Return the sections of a network that meet a box."""
 
     def load_unplaced(self, drive: Drive, network_id: NetworkId) -> tuple[Observation, ...]:
         """Return a drive's sightings that were not placed on this network yet."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.domain.checks import require, require_share
-from pipeline.domain.ids import NetworkId
 from pipeline.domain.places import GridRef
 
 _SURE = 0.95
@@ -41,6 +40,7 @@ class RoadFacts:
         section_id: The network file's name of the section.
         chainage_m: Metres along the section's line.
         probability: That it is this section.
+        one_way: Whether it may be driven one way only: half of a dual carriageway, say.
     """
 
     section_id: str = ""
@@ -51,6 +51,7 @@ class RoadFacts:
     speed_limit_mph: float | None = None
     chainage_m: float | None = None
     probability: float | None = None
+    one_way: bool = False
 
     @property
     def street(self) -> str:
@@ -160,6 +161,7 @@ def facts_at(section: RoadSection, place: OnRoad) -> RoadFacts:
         speed_limit_mph=section.speed_limit_mph,
         chainage_m=place.chainage_m,
         probability=place.probability,
+        one_way=section.ways is not Ways.BOTH,
     )
 
 
@@ -201,11 +203,3 @@ class Box:
     south_m: float
     east_m: float
     north_m: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """A stored network, or a part of it."""
-
-    network_id: NetworkId
-    sections: tuple[RoadSection, ...]

@@ -10,6 +10,8 @@ from pipeline.domain.observations import Measurement
 
 _DOUBT = 0.05
 _LEAST_M = 1e-3
+# Logarithms with their standard deviations.
+Series = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +47,40 @@ def rise_of(*series: Sequence[Measurement]) -> Rise | None:
 
     Every cut in two, before and after, is tried. At each the steps of all series, as logarithms,
     are averaged, weighed by their errors. The cut of the greatest step, in standard deviations, is
-    taken; because many are tried, it must be the surer (Bonferroni).
+    taken; because many are tried, it must be the surer (Bonferroni). No rise is one that a fall
+    follows, by the same measure.
 
     Args:
         series: Sizes of one thing in one direction each (its widths, its lengths), in order of
             time and equally long; their errors are taken as independent.
     """
     logs = [[_log(size) for size in one] for one in series]
-    count = len(logs[0])
-    best: tuple[float, int, float, float] | None = None
-    for cut in range(1, count):
-        step, sigma = _weighted([_step(one, cut) for one in logs])
-        if best is None or step / sigma > best[0]:
-            best = step / sigma, cut, step, sigma
-    if best is None or best[0] < -float(ndtri(_DOUBT / 2 / (count - 1))):
+    found = _greatest_step(logs, sign=1)
+    if found is None:
         return None
-    _, cut, step, sigma = best
+    cut, step, sigma = found
+    # What grew and was then patched is as small as before.
+    if _greatest_step([one[cut:] for one in logs], sign=-1) is not None:
+        return None
     return Rise(
         first_after=cut,
         ratio=math.exp(step),
         low=math.exp(step - 2 * sigma),
         high=math.exp(step + 2 * sigma),
     )
+
+
+def _greatest_step(logs: Sequence[Series], *, sign: int) -> tuple[int, float, float] | None:
+    """Return the cut of the greatest step upwards (or, sign −1, downwards), if it is sure."""
+    count = len(logs[0])
+    best: tuple[float, int, float, float] | None = None
+    for cut in range(1, count):
+        step, sigma = _weighted([_step(one, cut) for one in logs])
+        if best is None or sign * step / sigma > best[0]:
+            best = sign * step / sigma, cut, step, sigma
+    if best is None or best[0] < -float(ndtri(_DOUBT / 2 / (count - 1))):
+        return None
+    return best[1:]
 
 
 def _log(size: Measurement) -> tuple[float, float]:

@@ -55,16 +55,17 @@ def place_on_roads(
         OutageError: The database does not answer.
     """
     drive = prepared.drive
-    network = ledger.load_roads(drive.authority_id, box_around(prepared.placer))
-    if network is None:
+    network_id = ledger.network_in_use(drive.authority_id)
+    if network_id is None:
         return None
-    unplaced = ledger.load_unplaced(drive, network.network_id)
-    if unplaced:
-        places = places_on_roads(unplaced, prepared.placer, network.sections, settings)
-        ledger.save_places(drive, network.network_id, places)
-        found = sum(place is not None for place in places.values())
-        return RoadsFound(placed=found, on_no_road=len(places) - found)
-    return RoadsFound(placed=0, on_no_road=0)
+    unplaced = ledger.load_unplaced(drive, network_id)
+    if not unplaced:
+        return RoadsFound(placed=0, on_no_road=0)
+    sections = ledger.load_sections(drive.authority_id, network_id, box_around(prepared.placer))
+    places = places_on_roads(unplaced, prepared.placer, sections, settings)
+    ledger.save_places(drive, network_id, places)
+    found = sum(place is not None for place in places.values())
+    return RoadsFound(placed=found, on_no_road=len(places) - found)
 
 
 def gather_drive(

@@ -59,6 +59,7 @@ def places_on_roads(
             matched,
             (o.at.easting_m, o.at.northing_m),
             chainage_m=o.chainage_m,
+            heading_deg=o.heading_deg,
             sigma_m=math.sqrt((o.error.var_e + o.error.var_n) / 2),
         )
         for o in observations

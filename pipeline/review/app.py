@@ -341,7 +341,7 @@ def _defect_page(
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
         road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decisions = load_decisions(connection, defect_id)
-        passes = load_passes(connection, [defect_id]).get(defect_id, ())
+        passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
     return desk.page(
         request,
         "defect.html",

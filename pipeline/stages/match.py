@@ -153,12 +153,6 @@ class MatchedDrive:
         total = sum(found.values())
         return {section: value / total for section, value in found.items()}
 
-    def along_at(self, chainage_m: float) -> bool:
-        """Return whether the likeliest section is driven along its line."""
-        inside = (self._from <= chainage_m) & (chainage_m <= self._to)
-        numbers = np.flatnonzero(inside)
-        return self.stretches[int(numbers[0]) if len(numbers) else 0].along
-
     def _nearest(self, chainage_m: float) -> int:
         return int(np.abs(self._samples.chainage_m - chainage_m).argmin())
 
@@ -199,7 +193,12 @@ def match_drive(
 
 
 def place_on_road(
-    drive: MatchedDrive, at: tuple[float, float], *, chainage_m: float, sigma_m: float
+    drive: MatchedDrive,
+    at: tuple[float, float],
+    *,
+    chainage_m: float,
+    heading_deg: float,
+    sigma_m: float,
 ) -> OnRoad | None:
     """Say on which section something lies that was seen from a drive.
 
@@ -207,6 +206,7 @@ def place_on_road(
         drive: The drive.
         at: Its easting and northing.
         chainage_m: The vehicle's when it passes the thing, or would pass it.
+        heading_deg: The vehicle's when it saw it.
         sigma_m: Standard deviation of its place along any one axis.
 
     Returns:
@@ -237,7 +237,7 @@ def place_on_road(
         section_id=network.sections[section].section_id,
         chainage_m=float(near.along_m[row]),
         offset_m=float(near.across_m[row]),
-        along=drive.along_at(chainage_m),
+        along=math.cos(math.radians(heading_deg - float(near.course_deg[row]))) >= 0,
         probability=min(weights[row] / total, 1.0),
     )
 

@@ -99,8 +99,9 @@ def test_streets_of_several_lines_keep_their_usrn(tmp_path: Path) -> None:
         ("usrn-8400001", 8_400_001),
         ("usrn-8400001/2", 8_400_001),
         ("usrn-8400002", 8_400_002),
+        ("section/1", None),
     ]
-    assert read.left_out == {"whose USRN cannot be": 1}
+    assert read.left_out == {"USRNs that cannot be": 1}
 
 
 def test_openstreetmaps_ways_are_cut_at_junctions_and_paths_left_out(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_openstreetmaps_ways_are_cut_at_junctions_and_paths_left_out(tmp_path: P
     assert (first.speed_limit_mph, first.ways) == (20.0, Ways.BOTH)
     assert yard.speed_limit_mph == pytest.approx(19.9, abs=0.1)
     assert (yard.ways, circle.ways) == (Ways.BACKWARD, Ways.FORWARD)
-    assert read.left_out == {"that vehicles do not drive": 1}
+    assert read.left_out == {"ways that vehicles do not drive": 1}
 
 
 def test_a_councils_columns_can_be_told(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_files_that_are_no_network_are_refused_in_a_sentence(tmp_path: Path) -> 
     assert "ogr2ogr roads.gpkg FILE" in refused(text)
     assert "EPSG:2154; bring it to the National Grid" in refused(french)
     assert "has the layers areas" in refused(areas)
-    assert "no road is left of its 1 features (1 that vehicles do not drive)" in refused(paths)
+    assert "no road is left of its 1 features (1 ways that vehicles do not drive)" in refused(paths)
     assert "cannot be read" in refused(good, layer="nonesuch")
 
 
@@ -188,4 +189,41 @@ def test_what_is_no_line_is_left_out_and_counted(tmp_path: Path) -> None:
     read: RoadsRead = read_roads(path, GRID)
 
     assert [section.usrn for section in read.sections] == [1]
-    assert read.left_out == {"without a length": 1, "without a line": 1}
+    assert read.left_out == {"features without a length": 1, "features without a line": 1}
+
+
+def test_a_line_is_cut_where_another_ends_on_it_and_not_where_they_cross(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "tees.gpkg",
+        [
+            street((0, 0), (400, 0)),
+            street((200, 0.1), (200, 200)),
+            street((300, -50), (300, 50)),
+            street((0, 0), (0, 90)),
+        ],
+        {"id": ["main", "tee", "bridge", "corner"], "usrn": [0, 1, 2, 3]},
+    )
+
+    read = read_roads(path, GRID)
+
+    ends = {s.section_id: round(s.line[0].easting_m - 451_000) for s in read.sections}
+    assert ends == {"main": 0, "main/2": 200, "tee": 200, "bridge": 300, "corner": 0}
+    assert read.sections[0].usrn is None
+    assert read.left_out == {"USRNs that cannot be": 2}
+
+
+def test_names_that_clash_are_told_apart(tmp_path: Path) -> None:
+    lines = [street((0, north), (9, north)) for north in (0, 9, 18)]
+    path = write(tmp_path / "names.gpkg", lines, {"id": ["a", "a", "a/2"]})
+
+    names = [section.section_id for section in read_roads(path, GRID).sections]
+
+    assert len(set(names)) == 3
+
+
+def test_metres_that_call_themselves_degrees_are_refused(tmp_path: Path) -> None:
+    path = osm(
+        tmp_path / "m.geojson", ({"highway": "road"}, [(450_000, 300_000), (450_090, 300_000)])
+    )
+
+    assert "holds metres; say what it is with" in refused(path)

@@ -9,7 +9,7 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.roads import load_road_facts
-from pipeline.domain.ids import DefectId, organisation_id
+from pipeline.domain.ids import DefectId, OrganisationId, organisation_id
 from pipeline.domain.places import GridRef
 from pipeline.domain.roads import Box, Hierarchy, OnRoad, RoadFacts, RoadSection, Ways
 from tests.builders import E0, N0, an_observation
@@ -33,6 +33,13 @@ def load(ledger: PostgresLedger, *sections: RoadSection, file: str = "1") -> boo
     return ledger.save_roads("depot", name="roads.gpkg", content_sha256=file, sections=sections)
 
 
+def sections_here(
+    ledger: PostgresLedger, organisation: OrganisationId = DEPOT
+) -> tuple[RoadSection, ...] | None:
+    network_id = ledger.network_in_use(DEPOT)
+    return None if network_id is None else ledger.load_sections(organisation, network_id, HERE)
+
+
 def test_a_network_comes_back_as_it_was_and_only_where_it_is_asked_for(
     ledger: PostgresLedger,
 ) -> None:
@@ -40,14 +47,13 @@ def test_a_network_comes_back_as_it_was_and_only_where_it_is_asked_for(
         "A/1", usrn=8_400_001, name="High Street", road_class="A Road", ways=Ways.FORWARD,
         hierarchy=Hierarchy.LINK, speed_limit_mph=30.0, urban=True,
     )  # fmt: skip
-    assert ledger.load_roads(DEPOT, HERE) is None
+    assert sections_here(ledger) is None
 
     assert load(ledger, high, a_road("far", east=9000.0))
 
-    network = ledger.load_roads(DEPOT, HERE)
-    assert network is not None
-    assert network.sections == (high,)
-    assert ledger.load_roads(OTHER, HERE) is None
+    assert sections_here(ledger) == (high,)
+    assert sections_here(ledger, OTHER) == ()
+    assert ledger.network_in_use(OTHER) is None
 
 
 def test_the_same_file_again_is_not_stored_and_another_one_takes_over(
@@ -57,10 +63,7 @@ def test_the_same_file_again_is_not_stored_and_another_one_takes_over(
     assert not load(ledger, a_road("old"))
     assert load(ledger, a_road("new"), file="2")
 
-    network = ledger.load_roads(DEPOT, HERE)
-
-    assert network is not None
-    assert [section.section_id for section in network.sections] == ["new"]
+    assert [section.section_id for section in sections_here(ledger) or ()] == ["new"]
     assert load(ledger, a_road("old"))
 
 
@@ -77,16 +80,16 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
     load(ledger, a_road("main", name="Main Road", hierarchy=Hierarchy.STRATEGIC), a_road("side", 9))
     seen = [an_observation(0, 5, drive="one", second=k / 4) for k in range(3)]
     drive = store_findings(ledger, seen)
-    network = ledger.load_roads(DEPOT, HERE)
-    assert network is not None
+    network_id = ledger.network_in_use(DEPOT)
+    assert network_id is not None
     main = OnRoad(section_id="main", chainage_m=4, offset_m=0, along=True, probability=0.9)
-    unplaced = [o.observation_id for o in ledger.load_unplaced(drive, network.network_id)]
+    unplaced = [o.observation_id for o in ledger.load_unplaced(drive, network_id)]
     places = dict(zip(unplaced, (main, replace(main, chainage_m=6), None), strict=True))
 
     gather(ledger, drive)
     assert roads_of_the_queue(database) == [None]
-    ledger.save_places(drive, network.network_id, places)
-    ledger.save_places(drive, network.network_id, dict.fromkeys(unplaced))
+    ledger.save_places(drive, network_id, places)
+    ledger.save_places(drive, network_id, dict.fromkeys(unplaced))
     gather(ledger, drive)
 
     [road] = roads_of_the_queue(database)
@@ -94,7 +97,7 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
     assert road.name == "Main Road"
     assert road.chainage_m == pytest.approx(5)
     assert road.probability == pytest.approx(0.6)
-    assert ledger.load_unplaced(drive, network.network_id) == ()
+    assert ledger.load_unplaced(drive, network_id) == ()
     with database.acting_for(DEPOT) as connection:
         [(entry, _)] = load_queue(connection, DEPOT)
     assert "Its road: Main Road, 60% sure." in entry.reasons

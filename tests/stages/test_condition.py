@@ -45,7 +45,7 @@ def test_a_hole_that_grows_by_a_third_is_said_to_have_grown_since_then() -> None
     assert found.growth.since == NOON + timedelta(days=3)
     assert found.growth.ratio == pytest.approx(1.31, abs=0.02)
     assert 1 < found.growth.low < 1.31 < found.growth.high
-    assert "since 13 February 2026 it is 1.31 times as wide and long" in found.sentences[0]
+    assert "since 13 February 2026 it is measured 1.31 times as wide" in found.sentences[0]
 
 
 def test_growth_within_the_errors_is_not_claimed() -> None:
@@ -84,7 +84,7 @@ def test_two_passes_that_look_and_see_nothing_make_it_probably_gone() -> None:
     assert always.sentences[0].endswith("it may have been missed.")
     assert (twice.looked, twice.seen, twice.missed_lately) == (7, 5, 2)
     assert twice.probably_gone
-    assert twice.sentences[0].endswith("it is probably repaired, or hidden.")
+    assert twice.sentences[0].endswith("it is probably repaired, hidden, or was never there.")
 
 
 def test_what_is_often_missed_is_not_soon_said_to_be_gone() -> None:
@@ -106,3 +106,8 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     there, back = (condition_of(p, settings=ConditionSettings()) for p in (passes, passes[::-1]))
 
     assert there == back
+
+
+def test_what_grew_and_was_then_patched_has_not_grown() -> None:
+    assert condition(0.3, 0.3, 0.6, 0.6, 0.3, 0.3).growth is None
+    assert condition(0.3, 0.3, 0.6, 0.6, 0.58, 0.6).growth is not None

@@ -60,8 +60,8 @@ def test_of_two_carriageways_it_is_the_one_with_its_direction() -> None:
 
     assert names_at(east, 100)["eastbound"] > 0.98
     assert names_at(west, 100)["westbound"] > 0.98
-    assert east.along_at(100)
-    assert not west.along_at(100)
+    assert east.stretches[0].along
+    assert not west.stretches[0].along
 
 
 def test_between_two_roads_alike_it_is_not_known_which_however_long_the_drive() -> None:
@@ -131,15 +131,18 @@ def test_what_is_seen_on_the_road_that_was_not_taken_lies_on_that_road() -> None
     track = [*eastwards(1.5, count=10), *[(99.0, 6.0 + 10 * i) for i in range(9)]]
     found = driven(track, roads)
 
-    ahead = place_on_road(found, (118.0, 1.0), chainage_m=112.0, sigma_m=1.0)
-    here = place_on_road(found, (60.0, 2.0), chainage_m=55.0, sigma_m=1.0)
-    nowhere = place_on_road(found, (60.0, 80.0), chainage_m=55.0, sigma_m=1.0)
+    ahead = place_on_road(found, (118.0, 1.0), chainage_m=112.0, heading_deg=90.0, sigma_m=1.0)
+    here = place_on_road(found, (60.0, 2.0), chainage_m=55.0, heading_deg=90.0, sigma_m=1.0)
+    nowhere = place_on_road(found, (60.0, 80.0), chainage_m=55.0, heading_deg=90.0, sigma_m=1.0)
 
     assert ahead is not None
     assert (ahead.section_id, round(ahead.chainage_m), round(ahead.offset_m)) == ("east", 18, -1)
     assert here is not None
     assert (here.section_id, here.along) == ("west", True)
     assert here.probability > 0.95
+    back = place_on_road(found, (60.0, 2.0), chainage_m=55.0, heading_deg=265.0, sigma_m=1.0)
+    assert back is not None
+    assert not back.along
     assert nowhere is None
 
 

@@ -29,7 +29,7 @@ from pipeline.domain.observations import Observation
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Clock
 from pipeline.domain.queue import QueueEntry
-from pipeline.domain.roads import Box, Network, OnRoad, RoadFacts, RoadSection
+from pipeline.domain.roads import Box, OnRoad, RoadFacts, RoadSection
 
 
 class PostgresLedger:
@@ -115,10 +115,17 @@ class PostgresLedger:
                 connection, known, name=name, content_sha256=content_sha256, sections=sections
             )
 
-    def load_roads(self, authority: OrganisationId, box: Box) -> Network | None:
-        """Return the part of an authority's network that meets a box; None if it has none."""
+    def network_in_use(self, authority: OrganisationId) -> NetworkId | None:
+        """Return the network that an authority loaded last; None if it loaded none."""
         with self._database.acting_for(authority) as connection:
-            return roads.load_network(connection, authority, box)
+            return roads.network_in_use(connection, authority)
+
+    def load_sections(
+        self, authority: OrganisationId, network_id: NetworkId, box: Box
+    ) -> tuple[RoadSection, ...]:
+        """Return the sections of a network that meet a box."""
+        with self._database.acting_for(authority) as connection:
+            return roads.load_sections(connection, network_id, box)
 
     def load_unplaced(self, drive: Drive, network_id: NetworkId) -> tuple[Observation, ...]:
         """Return a drive's sightings that were not placed on this network yet."""
@@ -181,7 +188,7 @@ class _PostgresGathering:
         return roads.load_road_facts(self._connection, self._authority, names)
 
     def passes(self, names: Sequence[DefectId]) -> Mapping[DefectId, tuple[PassOver, ...]]:
-        return load_passes(self._connection, names)
+        return load_passes(self._connection, self._authority, names)
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         defects.save_queue(self._connection, self._authority, entries)

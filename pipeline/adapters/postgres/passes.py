@@ -1,16 +1,19 @@
 """Which drives looked at the place of a defect, and what each of them saw."""
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.condition import PassOver
-from pipeline.domain.ids import DefectId, DriveId
+from pipeline.domain.ids import DefectId, DriveId, OrganisationId
 from pipeline.domain.observations import Measurement
 from pipeline.geometry.growth import size_of_pass
 from pipeline.geometry.strips import right_of
@@ -20,15 +23,17 @@ _WIDEST_M = 12.0
 
 
 def load_passes(
-    connection: Connection, defects: Sequence[DefectId]
+    connection: Connection, authority: OrganisationId, defects: Sequence[DefectId]
 ) -> dict[DefectId, tuple[PassOver, ...]]:
     """Return the drives that looked at the place of each defect, and those that saw it.
 
     A drive looked at a place that lies within a stretch that it looked at, and no farther to the
-    side than the road was in view there.
+    side than the road was in view there. One that drove the other way does not count where the
+    defect lies on a one-way road: it was on the other carriageway.
     """
     seen = _seen(connection, defects)
-    looked = _looked(connection, defects)
+    roads = load_road_facts(connection, authority, defects)
+    looked = _looked(connection, defects, {name for name, road in roads.items() if road.one_way})
     return {
         defect: tuple(
             [*seen[defect].values()]
@@ -81,22 +86,33 @@ def _sizes(looks: Sequence[dict[str, Any]], name: str) -> list[Measurement]:
 
 
 def _looked(
-    connection: Connection, defects: Sequence[DefectId]
+    connection: Connection, defects: Sequence[DefectId], one_way: Collection[DefectId]
 ) -> dict[DefectId, dict[DriveId, datetime]]:
     """Return the drives that looked at each place, and when each began."""
     rows = connection.execute(
-        "select d.defect_id, st_x(d.at) as easting_m, st_y(d.at) as northing_m, r.drive_id, "
-        "(select min(f.taken_at) from roadwear.drive_fix f where f.drive_id = r.drive_id) as at, "
+        "select d.defect_id, d.heading_deg, st_x(d.at) as easting_m, st_y(d.at) as northing_m, "
+        "r.drive_id, (select f.taken_at from roadwear.drive_fix f where f.drive_id = r.drive_id "
+        "order by f.ordinal limit 1) as at, "
         "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
         "from roadwear.defect d join roadwear.coverage c on st_dwithin(c.line, d.at, %s) "
         "join roadwear.run r using (run_id) where d.defect_id = any(%s) and c.reason is null "
+        "and c.authority_id = d.authority_id "
         "and r.state = 'current' and r.mark = 'live'",
         (_WIDEST_M, list(defects)),
     )
     found: dict[DefectId, dict[DriveId, datetime]] = defaultdict(dict)
     for row in rows:
         line = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"])))
+        if DefectId(row["defect_id"]) in one_way and _against(line, row["heading_deg"]):
+            continue
         right_m = right_of(line, np.array([row["easting_m"], row["northing_m"]]))
         if right_m is not None and -row["left_m"] <= right_m <= row["right_m"]:
             found[DefectId(row["defect_id"])][DriveId(row["drive_id"])] = row["at"]
     return found
+
+
+def _against(line: NDArray[np.float64], heading_deg: float) -> bool:
+    """Return whether a stretch was driven against a heading, from its begin to its end."""
+    east, north = line[-1] - line[0]
+    heading = math.radians(heading_deg)
+    return bool(east * math.sin(heading) + north * math.cos(heading) < 0)

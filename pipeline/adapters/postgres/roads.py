@@ -16,7 +16,6 @@ from pipeline.domain.places import GridRef
 from pipeline.domain.roads import (
     Box,
     Hierarchy,
-    Network,
     OnRoad,
     RoadFacts,
     RoadPlace,
@@ -77,20 +76,23 @@ def save_network(
     return True
 
 
-def load_network(connection: Connection, authority: OrganisationId, box: Box) -> Network | None:
-    """Return the part of the network in use that meets a box; None if none was loaded."""
+def network_in_use(connection: Connection, authority: OrganisationId) -> NetworkId | None:
+    """Return the network that an authority loaded last; None if it loaded none."""
     newest = connection.execute(_NEWEST, (authority,)).fetchone()
-    if newest is None:
-        return None
+    return None if newest is None else NetworkId(newest["network_id"])
+
+
+def load_sections(
+    connection: Connection, network_id: NetworkId, box: Box
+) -> tuple[RoadSection, ...]:
+    """Return the sections of a network that meet a box."""
     rows = connection.execute(
         "select s.*, st_asbinary(s.line) as wkb from roadwear.road_section s "
         "where s.network_id = %s and s.line && st_makeenvelope(%s, %s, %s, %s, 27700) "
         "order by s.section_id",
-        (newest["network_id"], box.west_m, box.south_m, box.east_m, box.north_m),
+        (network_id, box.west_m, box.south_m, box.east_m, box.north_m),
     )
-    return Network(
-        network_id=NetworkId(newest["network_id"]), sections=tuple(_section(row) for row in rows)
-    )
+    return tuple(_section(row) for row in rows)
 
 
 def load_unplaced(
@@ -136,7 +138,7 @@ def load_road_facts(
     """Return the road of each defect that lies on a known one, by the network in use."""
     rows = connection.execute(
         "select m.defect_id, p.section_id, p.chainage_m, p.probability, s.usrn, s.name, "
-        "s.road_class, s.hierarchy, s.speed_limit_mph "
+        "s.road_class, s.hierarchy, s.speed_limit_mph, s.ways "
         "from roadwear.current_membership m "
         "join roadwear.observation_road p using (observation_id) "
         "left join roadwear.road_section s using (network_id, section_id) "
@@ -157,8 +159,8 @@ def load_road_places(
     connection: Connection, authority: OrganisationId, observations: Sequence[ObservationId]
 ) -> dict[ObservationId, RoadPlace]:
     """Return the section of each sighting that lies on one of the network in use."""
-    newest = connection.execute(_NEWEST, (authority,)).fetchone()
-    if newest is None:
+    network_id = network_in_use(connection, authority)
+    if network_id is None:
         return {}
     rows = connection.execute(
         "select p.observation_id, p.section_id, p.probability, "
@@ -167,7 +169,7 @@ def load_road_places(
         "from roadwear.observation_road p join roadwear.road_section s "
         "using (network_id, section_id) "
         "where p.network_id = %s and p.observation_id = any(%s)",
-        (newest["network_id"], list(observations)),
+        (network_id, list(observations)),
     )
     return {
         ObservationId(row["observation_id"]): RoadPlace(
@@ -192,6 +194,7 @@ def _facts(row: Mapping[str, Any]) -> RoadFacts:
         speed_limit_mph=row["speed_limit_mph"],
         chainage_m=row["chainage_m"],
         probability=row["probability"],
+        one_way=Ways(row["ways"]) is not Ways.BOTH,
     )
 
 
