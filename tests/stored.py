@@ -28,10 +28,12 @@ def store_findings(
     jpeg: bytes = b"",
     blobs: ObstoreBlobs | None = None,
     threshold: float = 0.25,
+    southwards: bool = False,
 ) -> Drive:
     """Store a drive whose one piece showed these observations."""
     owner = organisation_id(authority)
     vehicle = ledger.make_known(authority, authority, "v1")
+    ends = tuple(GridRef(easting_m=E0, northing_m=N0 + north) for north in (0, 30))
     name = str(observations[0].drive_id)
     began = (observations[0].seen_at - NOON).total_seconds()
     sha256 = ClipSha256(natural_uuid("clip", name, authority).hex * 2)
@@ -105,10 +107,7 @@ def store_findings(
                     reason=None,
                     left_m=3,
                     right_m=3,
-                    line=(
-                        GridRef(easting_m=E0, northing_m=N0),
-                        GridRef(easting_m=E0, northing_m=N0 + 30),
-                    ),
+                    line=ends[::-1] if southwards else ends,
                 ),
             ),
             refused=((None, 33.0, NotLooked(reason=NotLookedReason.TOO_DARK, detail="test")),),

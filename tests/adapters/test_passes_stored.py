@@ -8,9 +8,12 @@ from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.condition import PassOver
+from pipeline.domain.footage import Drive
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.observations import Observation
-from tests.builders import E0, an_observation
+from pipeline.domain.places import GridRef
+from pipeline.domain.roads import OnRoad, RoadSection, Ways
+from tests.builders import E0, N0, an_observation
 from tests.stored import gather, store_findings
 
 DEPOT = organisation_id("depot")
@@ -24,8 +27,13 @@ def ledger(database: Database) -> PostgresLedger:
 
 
 def drive_over(
-    ledger: PostgresLedger, day: int, *, sees: tuple[float, ...], width_m: float = 0.5
-) -> None:
+    ledger: PostgresLedger,
+    day: int,
+    *,
+    sees: tuple[float, ...],
+    width_m: float = 0.5,
+    southwards: bool = False,
+) -> Drive:
     """Store and gather a drive on a day that sees holes so far east."""
     seen: list[Observation] = [
         an_observation(
@@ -35,7 +43,9 @@ def drive_over(
         for at, east in enumerate(sees)
         for k in range(2)
     ]  # fmt: skip
-    gather(ledger, store_findings(ledger, seen))
+    drive = store_findings(ledger, seen, southwards=southwards)
+    gather(ledger, drive)
+    return drive
 
 
 def of_the_hole(database: Database, east: float = 0.0) -> tuple[tuple[PassOver, ...], str]:
@@ -77,6 +87,26 @@ def test_a_place_that_was_out_of_view_was_not_looked_at(
 
     assert [one.seen for one in passes] == [True]
     assert "did not see it" not in reasons
+
+
+@pytest.mark.parametrize("ways", list(Ways))
+def test_a_pass_on_the_other_carriageway_did_not_look_at_this_one(
+    ledger: PostgresLedger, database: Database, ways: Ways
+) -> None:
+    line = tuple(GridRef(easting_m=E0, northing_m=N0 + north) for north in (0.0, 30.0))
+    road = RoadSection(section_id="north", line=line, ways=ways)
+    ledger.save_roads("depot", name="roads", content_sha256="1", sections=[road])
+    first = drive_over(ledger, 0, sees=(0.0,))
+    network_id = ledger.network_in_use(DEPOT)
+    assert network_id is not None
+    place = OnRoad(section_id="north", chainage_m=5, offset_m=0, along=True, probability=0.99)
+    unplaced = ledger.load_unplaced(first, network_id)
+    ledger.save_places(first, network_id, {o.observation_id: place for o in unplaced})
+
+    drive_over(ledger, 1, sees=(1.0,), southwards=True)
+
+    passes, _ = of_the_hole(database)
+    assert [one.seen for one in passes] == ([True, False] if ways is Ways.BOTH else [True])
 
 
 def test_a_hole_that_has_grown_is_as_wide_as_it_is_now(
