@@ -51,7 +51,8 @@ COLUMNS: Final = {
 _METRES = re.compile(r"EPSG:27700$|PROJCS.*British_National_Grid", re.DOTALL)
 _DEGREES = re.compile(r"(EPSG:4326|EPSG:4258|OGC:CRS84)$|GEOGCS.*(WGS_1984|ETRS_1989)", re.DOTALL)
 _SHORTEST_M = 0.1
-_MOST_DEGREES = 180.0
+# Of longitude and latitude.
+_MOST_DEGREES = np.array([180.0, 90.0])
 # Nearer than this, the end of one line lies on another.
 _TOUCHES_M = 0.25
 _LARGEST_USRN = 99_999_999
@@ -176,9 +177,9 @@ def _on_grid(shapes: Any, crs: str, grid: Grid, name: str) -> Any:  # noqa: ANN4
         )
 
     def moved(degrees: Array) -> Array:
-        if len(degrees) and np.abs(degrees).max() > _MOST_DEGREES:
+        if (np.abs(degrees) > _MOST_DEGREES).any():
             raise InputError(
-                f"{name} says that it is in degrees, but holds metres; say what it is with: "
+                f"{name} says that it is in degrees, but holds others; if they are metres, say so: "
                 "ogr2ogr -a_srs EPSG:27700 roads.gpkg FILE"
             )
         places = [LonLat(lon_deg=lon, lat_deg=lat) for lon, lat in degrees.tolist()]

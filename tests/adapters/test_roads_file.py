@@ -226,4 +226,6 @@ def test_metres_that_call_themselves_degrees_are_refused(tmp_path: Path) -> None
         tmp_path / "m.geojson", ({"highway": "road"}, [(450_000, 300_000), (450_090, 300_000)])
     )
 
-    assert "holds metres; say what it is with" in refused(path)
+    assert "if they are metres, say so: ogr2ogr" in refused(path)
+    turned = osm(tmp_path / "t.geojson", ({"highway": "road"}, [(51.0, 120.0), (51.1, 120.0)]))
+    assert "if they are metres" in refused(turned)
