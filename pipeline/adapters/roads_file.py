@@ -22,7 +22,13 @@ from shapely.ops import substring
 from pipeline.domain.errors import InputError
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.ports import Grid
-from pipeline.domain.roads import Hierarchy, RoadSection, Ways
+from pipeline.domain.roads import (
+    LARGEST_USRN,
+    SAME_JUNCTION_M,
+    Hierarchy,
+    RoadSection,
+    Ways,
+)
 
 Array = NDArray[np.float64]
 
@@ -53,9 +59,6 @@ _DEGREES = re.compile(r"(EPSG:4326|EPSG:4258|OGC:CRS84)$|GEOGCS.*(WGS_1984|ETRS_
 _SHORTEST_M = 0.1
 # Of longitude and latitude.
 _MOST_DEGREES = np.array([180.0, 90.0])
-# Nearer than this, the end of one line lies on another.
-_TOUCHES_M = 0.25
-_LARGEST_USRN = 99_999_999
 _MPH_PER_KMH = 1 / 1.609344
 # OpenStreetMap's ways that a council's vehicle drives; the rest are paths, rails and plans.
 _DRIVEN = re.compile(
@@ -217,10 +220,12 @@ def _cut_at_junctions(lines: Sequence[Array], *, osm: bool) -> Iterator[list[Arr
     shapes = np.array([shapely.linestrings(line) for line in lines], object)
     ends = np.array([end for line in lines for end in (line[0], line[-1])]).reshape(-1, 2)
     points = np.asarray(shapely.points(ends), object)
-    end, line_of = shapely.STRtree(shapes).query(points, predicate="dwithin", distance=_TOUCHES_M)
+    end, line_of = shapely.STRtree(shapes).query(
+        points, predicate="dwithin", distance=SAME_JUNCTION_M
+    )
     at = np.asarray(shapely.line_locate_point(shapes[line_of], points[end]), np.float64)
     length = np.asarray(shapely.length(shapes[line_of]), np.float64)
-    inner = (at > _TOUCHES_M) & (at < length - _TOUCHES_M)
+    inner = (at > SAME_JUNCTION_M) & (at < length - SAME_JUNCTION_M)
     cuts: dict[int, list[float]] = {}
     for number, where in zip(line_of[inner].tolist(), at[inner].tolist(), strict=True):
         cuts.setdefault(number, []).append(where)
@@ -304,7 +309,7 @@ def _usrn(value: object, read: _Reading) -> int | None:
     number = _number(value)
     if number is None:
         return None
-    if number.is_integer() and 0 < number <= _LARGEST_USRN:
+    if number.is_integer() and 0 < number <= LARGEST_USRN:
         return int(number)
     read.left_out["USRNs that cannot be"] += 1
     return None

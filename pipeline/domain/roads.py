@@ -8,7 +8,10 @@ from pipeline.domain.checks import require, require_share
 from pipeline.domain.places import GridRef
 
 _SURE = 0.95
-_SAME_JUNCTION_M = 0.25
+_NEVER_SURER = 0.99
+# Ends of two sections nearer than this are one junction: files round coordinates.
+SAME_JUNCTION_M = 0.25
+LARGEST_USRN = 99_999_999
 
 
 class Hierarchy(StrEnum):
@@ -60,6 +63,14 @@ class RoadFacts:
         if self.name and number:
             return f"{self.name} ({number})"
         return self.name or number or (f"section {self.section_id}" if self.section_id else "")
+
+    @property
+    def certainty(self) -> str:
+        """How sure the section is, in words; nothing is ever wholly sure. "" where not known."""
+        if self.probability is None:
+            return ""
+        sure = min(self.probability, _NEVER_SURER)
+        return f"{'over ' if sure < self.probability else ''}{sure:.0%} sure"
 
 
 def road_of(sightings: Sequence[RoadFacts | None]) -> RoadFacts | None:
@@ -125,7 +136,7 @@ class RoadSection:
         """Refuse a section without a length, or a USRN that cannot be."""
         require(len(self.line) >= 2, f"section {self.section_id} has no line")  # noqa: PLR2004
         usrn = self.usrn
-        require(usrn is None or 0 < usrn < 100_000_000, f"{usrn} is no USRN: 8 digits at most")  # noqa: PLR2004
+        require(usrn is None or 0 < usrn <= LARGEST_USRN, f"{usrn} is no USRN: 8 digits at most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +192,7 @@ class RoadPlace:
     def meets(self, other: "RoadPlace") -> bool:
         """Return whether both are one section, or two that are joined."""
         return self.section_id == other.section_id or any(
-            ours.distance_m(theirs) <= _SAME_JUNCTION_M
+            ours.distance_m(theirs) <= SAME_JUNCTION_M
             for ours in self.ends
             for theirs in other.ends
         )

@@ -12,13 +12,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from pipeline.domain.roads import RoadSection, Ways
+from pipeline.domain.roads import SAME_JUNCTION_M, RoadSection, Ways
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-# Ends of two sections nearer than this are one junction: files round coordinates.
-_SAME_NODE_M = 0.25
 _TANGENT_M = 0.5
 
 
@@ -142,7 +140,7 @@ def _nodes_of(places: Array) -> Indices:
     if not len(places):
         return np.zeros(0, np.int64)
     shapes = np.asarray(shapely.points(places), object)
-    a, b = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=_SAME_NODE_M)
+    a, b = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=SAME_JUNCTION_M)
     name = np.arange(len(places))
     # Chains of near places become one: repeat until nothing changes.
     while True:

@@ -15,7 +15,6 @@ from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
 
 _LONDON = ZoneInfo("Europe/London")
-_NEVER_SURER = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +98,7 @@ def road_words(road: RoadFacts | None) -> str:
         parts.append(road.hierarchy.words)
     if road.chainage_m is not None:
         parts.append(f"{road.chainage_m:.0f} m along section {road.section_id}")
-    if road.probability is not None:
-        sure = min(road.probability, _NEVER_SURER)
-        parts.append(f"{'over ' if sure < road.probability else ''}{sure:.0%} sure")
+    parts.append(road.certainty)
     return ", ".join(part for part in parts if part)
 
 

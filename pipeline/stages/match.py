@@ -93,7 +93,7 @@ class TrackSamples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class Leg:
     """A part of the likeliest way: one section, driven one way; section −1 is no known road."""
 
     section: int
@@ -121,16 +121,16 @@ class MatchedDrive:
         self,
         network: RoadNetwork,
         samples: TrackSamples,
-        stretches: Sequence[Stretch],
+        legs: Sequence[Leg],
         shares: Sequence[dict[int, float]],
     ) -> None:
         """Keep the likeliest way, and for every sample the probability of each section."""
         self.network = network
-        self.stretches = tuple(stretches)
+        self.legs = tuple(legs)
         self._samples = samples
         self._shares = tuple(shares)
-        self._from = np.array([s.from_m for s in stretches])
-        self._to = np.array([s.to_m for s in stretches])
+        self._from = np.array([s.from_m for s in legs])
+        self._to = np.array([s.to_m for s in legs])
 
     def sections_at(self, chainage_m: float) -> dict[int, float]:
         """Return the probability of each section, −1 for no known road, at a distance driven.
@@ -146,9 +146,9 @@ class MatchedDrive:
         share = np.diff(ndtr(edges / sigma), axis=0)[0]
         found: dict[int, float] = {}
         for number in np.flatnonzero(share > 1e-3):  # noqa: PLR2004
-            stretch = self.stretches[number]
-            inside = min(max(chainage_m, stretch.from_m), stretch.to_m)
-            for section, likely in self._shares[self._within(stretch, inside)].items():
+            leg = self.legs[number]
+            inside = min(max(chainage_m, leg.from_m), leg.to_m)
+            for section, likely in self._shares[self._within(leg, inside)].items():
                 found[section] = found.get(section, 0.0) + float(share[number]) * likely
         total = sum(found.values())
         return {section: value / total for section, value in found.items()}
@@ -156,12 +156,12 @@ class MatchedDrive:
     def _nearest(self, chainage_m: float) -> int:
         return int(np.abs(self._samples.chainage_m - chainage_m).argmin())
 
-    def _within(self, stretch: Stretch, chainage_m: float) -> int:
-        """Return the sample of a stretch that is nearest to a chainage."""
+    def _within(self, leg: Leg, chainage_m: float) -> int:
+        """Return the sample of a leg that is nearest to a chainage."""
         at = self._samples.chainage_m
-        inside = np.flatnonzero((at >= stretch.from_m) & (at <= stretch.to_m))
+        inside = np.flatnonzero((at >= leg.from_m) & (at <= leg.to_m))
         if not len(inside):
-            return self._nearest((stretch.from_m + stretch.to_m) / 2)
+            return self._nearest((leg.from_m + leg.to_m) / 2)
         return int(inside[np.abs(at[inside] - chainage_m).argmin()])
 
 
@@ -187,7 +187,7 @@ def match_drive(
     return MatchedDrive(
         network,
         samples,
-        _stretches(samples, network, states, best),
+        _legs(samples, network, states, best),
         [_by_section(one, share) for one, share in zip(states, shares, strict=True)],
     )
 
@@ -398,11 +398,11 @@ def _rounded_up(metres: float) -> float:
     return 25.0 * 2.0 ** max(math.ceil(math.log2(max(metres, 1.0) / 25.0)), 0)
 
 
-def _stretches(
+def _legs(
     samples: TrackSamples, network: RoadNetwork, states: Sequence[_States], best: Sequence[int]
-) -> list[Stretch]:
+) -> list[Leg]:
     """Join samples on one section; where it changes, say at what chainage that was."""
-    found: list[Stretch] = []
+    found: list[Leg] = []
     at = samples.chainage_m
     begin = float(at[0])
     for i in range(len(best)):
@@ -415,7 +415,7 @@ def _stretches(
             end = _change(samples, network, i, (one, best[i]), (other, best[i + 1]))
         else:
             end = float(at[-1])
-        found.append(Stretch(section=here[0], along=here[1], from_m=begin, to_m=end))
+        found.append(Leg(section=here[0], along=here[1], from_m=begin, to_m=end))
         begin = end
     return found
 

@@ -14,7 +14,6 @@ from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
 
 _NOTHING_KNOWN = RoadFacts()
-_NEVER_SURER = 0.99
 
 
 def prioritise(
@@ -110,8 +109,8 @@ def _likelihood(
         start = dict(rule.by_hierarchy)[road.hierarchy]
         reasons = [f"It lies on {road.hierarchy.words}."]
     if road.street:
-        sure = "" if road.probability is None else f", {_percent(road.probability)} sure"
-        reasons.insert(0, f"Its road: {road.street}{sure}.")
+        known = ", ".join(part for part in (road.street, road.certainty) if part)
+        reasons.insert(0, f"Its road: {known}.")
     aside = abs(defect.offset_m)
     side = "left" if defect.offset_m < 0 else "right"
     if rule.wheel_path_from_m <= aside <= rule.wheel_path_to_m:
@@ -125,11 +124,6 @@ def _likelihood(
         where = "between the wheel paths" if aside < rule.wheel_path_from_m else "to the right"
         reasons.append(f"It lies {where} of the camera vehicle, where fewer wheels pass.")
     return min(max(start, 1), policy.matrix_size), tuple(reasons)
-
-
-def _percent(probability: float) -> str:
-    """Return a probability in words: nothing is ever wholly sure."""
-    return "over 99%" if probability > _NEVER_SURER else f"{probability:.0%}"
 
 
 def _level(defect: Defect, road: RoadFacts, policy: CouncilPolicy) -> str:

@@ -60,8 +60,8 @@ def test_of_two_carriageways_it_is_the_one_with_its_direction() -> None:
 
     assert names_at(east, 100)["eastbound"] > 0.98
     assert names_at(west, 100)["westbound"] > 0.98
-    assert east.stretches[0].along
-    assert not west.stretches[0].along
+    assert east.legs[0].along
+    assert not west.legs[0].along
 
 
 def test_between_two_roads_alike_it_is_not_known_which_however_long_the_drive() -> None:
@@ -82,7 +82,7 @@ def test_under_a_bridge_it_stays_on_its_road() -> None:
 
     found = driven(eastwards(1.0), roads)
 
-    assert [found.network.sections[s.section].section_id for s in found.stretches] == ["road"]
+    assert [found.network.sections[s.section].section_id for s in found.legs] == ["road"]
     assert names_at(found, 95)["road"] > 0.98
 
 
@@ -100,7 +100,7 @@ def test_at_a_junction_both_sections_have_their_share() -> None:
     roads = [a_road("first", (0, 0), (100, 0)), a_road("second", (100, 0), (200, 0))]
 
     found = driven(eastwards(1.5), roads)
-    change = found.stretches[0].to_m
+    change = found.legs[0].to_m
 
     assert change == pytest.approx(95, abs=0.5)
     assert names_at(found, change)["first"] == pytest.approx(0.5, abs=0.03)
@@ -118,7 +118,7 @@ def test_a_turn_is_followed_through_a_junction() -> None:
 
     found = driven(track, roads)
 
-    ids = [found.network.sections[s.section].section_id for s in found.stretches]
+    ids = [found.network.sections[s.section].section_id for s in found.legs]
     assert ids == ["west", "north"]
 
 
