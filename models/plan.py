@@ -1,7 +1,7 @@
 """A training plan: everything that decides what a training gives, in one frozen file."""
 
 import tomllib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ class TrainingPlan:
         paste_into: … this source, as large as that camera sees holes there.
         stain: How often dark flat patches, which are no damage, are painted into such a picture.
         recolour: How often a picture takes on the colours of another picture of the training.
+        teachers: Trained networks that say what is to be learnt, beside the labels: a file or the
+            name of a model, and how much it counts among them.
+        taught: What share of the loss is theirs; the rest is the labels'.
         tune_every: Epochs from one look at the tune images to the next; none is left out at the
             beginning and the end.
     """
@@ -80,6 +83,8 @@ class TrainingPlan:
     paste_into: str = ""
     stain: float = 0.0
     recolour: float = 0.0
+    teachers: dict[str, float] = field(default_factory=dict)
+    taught: float = 0.0
     tune_every: int = 1
 
     def __post_init__(self) -> None:
@@ -94,6 +99,13 @@ class TrainingPlan:
             raise ValueError(f"input_px must be a multiple of {_STRIDE_PX}")
         if any(times < 0 for times in self.repeat.values()):
             raise ValueError("repeat must not be negative")
+        self._refuse_odd_teachers()
+
+    def _refuse_odd_teachers(self) -> None:
+        if any(not share > 0 for share in self.teachers.values()):
+            raise ValueError("what a teacher counts must be more than 0")
+        if bool(self.teachers) != bool(self.taught):
+            raise ValueError("teachers and taught belong together: who, and how much")
 
 
 _STRIDE_PX = 32
@@ -101,9 +113,10 @@ _POSITIVE = (
     "input_px", "epochs", "batch", "learning_rate", "last_rate_share", "average_steps",
     "tune_every",
 )  # fmt: skip
+_TABLES: dict[str, tuple[type, ...]] = {"repeat": (int,), "teachers": (int, float)}
 _SHARES = (
     "last_rate_share", "mosaic", "scale", "translate", "fliplr", "hue", "saturation",
-    "brightness", "blur", "compress", "dim", "paste", "stain", "recolour",
+    "brightness", "blur", "compress", "dim", "paste", "stain", "recolour", "taught",
 )  # fmt: skip
 
 
@@ -125,15 +138,25 @@ def read_plan(path: Path) -> TrainingPlan:
         raise InputError(f"{path.name}: unknown entry {', '.join(unknown)}")
     content.setdefault("repeat", {})
     for name, value in content.items():
-        expected = known[name].default
-        if expected is not MISSING and not _fits(value, expected):
-            raise InputError(f"{path.name}: {name} must be like {expected!r}, not {value!r}")
+        _refuse_unlike(path, known[name], value)
     if not isinstance(content.get("name"), str):
         raise InputError(f"{path.name}: name is missing, or no text")
     try:
         return TrainingPlan(**content)
     except (TypeError, ValueError) as error:
         raise InputError(f"{path.name}: {error}") from error
+
+
+def _refuse_unlike(path: Path, entry: "Field[Any]", value: object) -> None:
+    if entry.name in _TABLES and not _is_table(value, _TABLES[entry.name]):
+        raise InputError(f"{path.name}: {entry.name} must be a table of names and numbers")
+    expected = entry.default
+    if expected is not MISSING and not _fits(value, expected):
+        raise InputError(f"{path.name}: {entry.name} must be like {expected!r}, not {value!r}")
+
+
+def _is_table(value: object, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, dict) and all(type(one) in kinds for one in value.values())
 
 
 def _fits(value: object, expected: object) -> bool:

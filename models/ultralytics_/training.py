@@ -4,7 +4,6 @@ Forward in bfloat16 with channels last, loss in float32: about twice as fast on 
 that was killed goes on from its last whole epoch.
 """
 
-import json
 import os
 from collections.abc import Callable
 from copy import copy
@@ -20,19 +19,18 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import E2ELoss
 from ultralytics.utils.plotting import plot_images
 
-from models.card import load_card, model_names, sha256_of_file
+from models.card import sha256_of_file
 from models.datasets import BuiltDataset
 from models.datasets.declared import Split
 from models.plan import TrainingPlan
-from models.ultralytics_.export import network_of
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.pictures import Box, RoadDataset
 from models.ultralytics_.regions import regions_of
+from models.ultralytics_.starting import drop_unfinished, keep_plan, named_weights, start_of
+from models.ultralytics_.teaching import Taught, Teachers, blended
 from models.ultralytics_.validating import RoadValidator
-from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
 
-RESOLVED = "plan.json"
 _FINISHED = "finished"
 
 
@@ -99,23 +97,31 @@ def train(
     resolved = asdict(plan) | {"dataset": dataset.name, "dataset_sha256": dataset.sha256}
     last = folder / "weights" / "last.pt"
     best = folder / "weights" / "best.pt"
+    teachers = {named_weights(plan, name): share for name, share in plan.teachers.items()}
+    if teachers:
+        resolved["teachers_sha256"] = [sha256_of_file(path) for path in teachers]
     if plan.start and not last.is_file():
-        resolved["start_sha256"] = sha256_of_file(_named_start(plan))
-    _keep_plan(resolved, folder)
+        resolved["start_sha256"] = sha256_of_file(named_weights(plan, plan.start))
+    keep_plan(resolved, folder)
     if (folder / _FINISHED).is_file():
         return best
     overrides = _overrides(plan, _vendor_data(dataset, plan, folder), folder, machine)
     if last.is_file():
-        _drop_unfinished(folder, last)
+        drop_unfinished(folder, last)
         overrides |= {"resume": str(last), "model": str(last)}
     else:
         overrides |= {"model": f"{plan.architecture}.yaml"}
         overrides |= (
-            {"pretrained": str(_start_of(plan, folder))} if plan.start else {"pretrained": False}
+            {"pretrained": str(start_of(plan, folder))} if plan.start else {"pretrained": False}
         )
-    trainer = RoadTrainer(overrides, plan=plan, dataset=dataset)
+    trainer = RoadTrainer(overrides, plan=plan, dataset=dataset, teachers=teachers)
+    if machine.device != "cpu":
+        # Every batch has the same shape: the quickest way to compute it is looked for once.
+        trainer.add_callback(
+            "on_train_start", lambda _: setattr(torch.backends.cudnn, "benchmark", True)
+        )
     # The vendor leaves one core free for itself; a CPU has none to spare.
-    if machine.device == "cpu":
+    else:
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(os.cpu_count() or 1))
     trainer.add_callback("on_train_start", lambda t: _average(t, plan.average_steps))
     if machine.compiled:
@@ -180,7 +186,13 @@ class RoadModel(DetectionModel):
                 whole = self.compiled_forward if len(pictures) == self.compiled_for else None
                 preds = (whole or self.forward)(pictures)
         with torch.autocast(device, enabled=False):
-            return self.criterion(_in_float32(preds), batch)
+            preds = _in_float32(preds)
+            loss, items = self.criterion(preds, batch)
+            taught: Taught | None = batch.get("taught")
+            if taught is None:
+                return loss, items
+            hyper: Any = self.args
+            return blended(loss, items, taught, preds, gains=(hyper.cls, hyper.dfl))
 
 
 class RoadTrainer(DetectionTrainer):
@@ -192,12 +204,18 @@ class RoadTrainer(DetectionTrainer):
         *,
         plan: TrainingPlan,
         dataset: BuiltDataset,
+        teachers: dict[Path, float],
     ) -> None:
         """Take the vendor's settings, and what our model, dataset and validator need."""
         self._plan = plan
         self._dataset = dataset
         self._regions = regions_of(dataset)
         super().__init__(overrides=overrides)
+        self._teachers = (
+            Teachers(teachers, dataset.classes, self.device, share=plan.taught)
+            if teachers
+            else None
+        )
 
     def get_model(
         self,
@@ -212,7 +230,20 @@ class RoadTrainer(DetectionTrainer):
         self.set_model_names_for_load(model)
         if weights:
             model.load(weights)
+        layers: Any = model.model
+        if self._plan.teachers and layers[-1].reg_max == 1:
+            raise InputError(
+                f"plan {self._plan.name}: {self._plan.architecture} does not state edges as "
+                "distributions and cannot be taught; use a YOLO11 network"
+            )
         return model
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Bring a batch to the device, and ask the teachers what they see."""
+        batch = super().preprocess_batch(batch)
+        if self._teachers is None:
+            return batch
+        return {**batch, "taught": self._teachers.look(batch["img"])}
 
     def get_validator(self) -> RoadValidator:
         """Return our validator."""
@@ -297,67 +328,6 @@ def _in_float32(preds: Any) -> Any:  # noqa: ANN401 - nests of tensors
     if isinstance(preds, list | tuple):
         return type(preds)(_in_float32(part) for part in preds)
     return preds
-
-
-def _keep_plan(resolved: dict[str, Any], folder: Path) -> None:
-    """Store what this run is; refuse to go on with another's."""
-    path = folder / RESOLVED
-    if path.is_file():
-        known = json.loads(path.read_text("utf-8"))
-        # A run that began before an entry existed began with what is now its default.
-        defaults = asdict(TrainingPlan(name="", repeat={}))
-        changed = sorted(
-            key
-            for key, value in resolved.items()
-            if known.get(key, defaults.get(key, value)) != value
-        )
-        if changed:
-            raise InputError(
-                f"{folder} holds a run of another plan ({', '.join(changed)} differ); "
-                "choose another folder, or go on with the plan that it began with"
-            )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(resolved, indent=1), "utf-8")
-
-
-def _drop_unfinished(folder: Path, last: Path) -> None:
-    """Take rows out of the curves whose epoch was not saved: it will be trained again."""
-    done = int(torch.load(last, map_location="cpu", weights_only=False)["epoch"]) + 1
-    results = folder / "results.csv"
-    if results.is_file():
-        lines = results.read_text("utf-8").splitlines(keepends=True)
-        results.write_text("".join(lines[: done + 1]), "utf-8")
-
-
-def _start_of(plan: TrainingPlan, folder: Path) -> Path:
-    """Return the weights to start from; a narrower network is widened first."""
-    path = _named_start(plan)
-    if not plan.grow:
-        return path
-    narrow = network_of(path)
-    torch.manual_seed(plan.seed)
-    # As many classes as it knows: the trainer takes over what fits the classes that are learnt.
-    wide = DetectionModel(f"{plan.architecture}.yaml", ch=3, nc=len(narrow.names), verbose=False)
-    widen(narrow.float().state_dict(), wide)
-    grown = folder / "weights" / "grown.pt"
-    grown.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": wide}, grown)
-    return grown
-
-
-def _named_start(plan: TrainingPlan) -> Path:
-    if plan.start in model_names():
-        card = load_card(plan.start)
-        card.verify(".pt")
-        return card.torch_weights
-    path = Path(plan.start)
-    if not path.is_file():
-        raise InputError(
-            f"plan {plan.name}: start {plan.start!r} is neither a file nor a model; there are: "
-            f"{', '.join(model_names())}"
-        )
-    return path
 
 
 def _vendor_data(dataset: BuiltDataset, plan: TrainingPlan, folder: Path) -> Path:
