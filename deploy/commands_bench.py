@@ -106,6 +106,25 @@ def where(
 
 
 @app.command()
+def track(
+    drives: Annotated[int, typer.Option(help="So many drives for each receiver.")] = 100,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Receivers that err: what does smoothing make of them, and is its sigma true?"""
+    from pipeline.simulator.bench_track import (  # noqa: PLC0415 - only where it is needed
+        RECEIVERS,
+        run_track_bench,
+    )
+
+    with expected_failures(), progress("Driving freely", drives * len(RECEIVERS)) as bar:
+        table = run_track_bench(
+            drives=drives, seed=first_seed, on_drive=lambda: bar.advance(bar.task_ids[0])
+        )
+    _show(table, as_json=as_json)
+
+
+@app.command()
 def roads(
     counties: Annotated[int, typer.Option(help="How many counties, seeds from 100 on.")] = 10,
     drives: Annotated[int, typer.Option(help="So many drives of 10 km through each.")] = 5,

@@ -34,6 +34,8 @@ from pipeline.domain.ports import Detector
 FORMS = "forms.json"
 # A form that loses more than this on any kind of defect is not taken, however quick.
 LEAST_LOSS = 0.015
+# A form this many times as quick as f32 is quick enough.
+QUICK_ENOUGH = 1.5
 FLOAT_BLOCKS = (0, 1, 3, 5)
 # Low on purpose: a person painted over twice is better than one missed.
 REDACTION_SCORES = (0.2, 0.15, 0.1, 0.07, 0.05, 0.03)
@@ -151,9 +153,12 @@ def measure_forms(
 
 
 def choose(figures: Sequence[FormFigures]) -> str:
-    """Return the quickest OpenVINO form that loses at most 0.015 AP50 on any kind of defect.
+    """Return the form to be shipped.
 
-    The loss is measured against OpenVINO in f32, on the tune split.
+    Of the OpenVINO forms that lose at most 0.015 AP50 on no kind of defect on the tune split,
+    against OpenVINO in f32, the quickest; but where several are 1.5 times as quick as f32 or more,
+    the slowest of these, which computes most in float: a tune split of some hundred pictures
+    cannot tell losses of this size from chance.
     """
     base = next(f for f in figures if f.name == "f32")
     fit_ones = [
@@ -162,6 +167,9 @@ def choose(figures: Sequence[FormFigures]) -> str:
         if f.name not in {"torch", "onnx"}
         and all(base.tune[kind] - f.tune[kind] <= LEAST_LOSS for kind in base.tune)
     ]
+    quick = [f for f in fit_ones if base.ms_a_look >= QUICK_ENOUGH * f.ms_a_look]
+    if quick:
+        return max(quick, key=lambda f: f.ms_a_look).name
     return min(fit_ones, key=lambda f: f.ms_a_look).name
 
 

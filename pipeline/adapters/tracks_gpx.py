@@ -1,5 +1,6 @@
 """GPX tracks through gpxpy: bytes to raw fixes. Pure."""
 
+import math
 from datetime import UTC
 
 import gpxpy
@@ -48,4 +49,28 @@ def _fix(point: GPXTrackPoint, name: str) -> RawFix:
         taken_at=point.time.astimezone(UTC),
         place=LonLat(lon_deg=point.longitude, lat_deg=point.latitude),
         sigma_m=None if hdop is None or hdop <= 0 else _SIGMA_PER_HDOP_M * float(hdop),
+        speed_mps=_known(_extension(point, "speed") if point.speed is None else point.speed),
+        course_deg=_known(_extension(point, "course") if point.course is None else point.course),
     )
+
+
+def _extension(point: GPXTrackPoint, name: str) -> float | None:
+    """Return a number of Garmin's track point extension, which many devices write."""
+    for extension in point.extensions:
+        for element in extension.iter():
+            if element.tag.rpartition("}")[2] == name:
+                return _finite(element.text)
+    return None
+
+
+def _known(value: float | None) -> float | None:
+    """Return what is known: phones write a negative number where they do not know."""
+    return None if value is None or value < 0 else float(value)
+
+
+def _finite(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

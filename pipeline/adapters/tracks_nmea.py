@@ -12,6 +12,7 @@ from pipeline.domain.places import LonLat
 from pipeline.domain.track import RawFix
 
 _SIGMA_PER_HDOP_M = 2.5
+_MPS_PER_KNOT = 1852 / 3600
 
 
 def parse_nmea(content: bytes, *, name: str) -> tuple[RawFix, ...]:
@@ -71,13 +72,18 @@ def _fix(sentence: pynmea2.types.talker.RMC, hdop_at: dict[time, float]) -> RawF
         return None
     hdop = hdop_at.get(sentence.timestamp)
     at = datetime.combine(sentence.datestamp, sentence.timestamp.replace(tzinfo=None), UTC)
+    knots = _number(sentence.spd_over_grnd)
     return RawFix(
-        taken_at=at, place=place, sigma_m=None if hdop is None else _SIGMA_PER_HDOP_M * hdop
+        taken_at=at,
+        place=place,
+        sigma_m=None if hdop is None else _SIGMA_PER_HDOP_M * hdop,
+        speed_mps=None if knots is None or knots < 0 else knots * _MPS_PER_KNOT,
+        course_deg=_number(sentence.true_course),
     )
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: str | float | None) -> float | None:
     try:
-        return float(text) if text else None
+        return None if text in {None, ""} else float(text)
     except ValueError:
         return None

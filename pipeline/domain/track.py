@@ -9,11 +9,21 @@ from pipeline.domain.places import GridRef, GroundError, LonLat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFix:
-    """One position as the receiver reported it; sigma_m is None where it did not say."""
+    """One position as the receiver reported it; None is what it did not say.
+
+    Attributes:
+        taken_at: When.
+        place: Where.
+        sigma_m: 95 % of truths lie within twice this.
+        speed_mps: Over the ground, as the receiver measured it from the signals' Doppler shift.
+        course_deg: Which way it moved, clockwise from true north.
+    """
 
     taken_at: datetime
     place: LonLat
     sigma_m: float | None = None
+    speed_mps: float | None = None
+    course_deg: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a naive time."""
@@ -22,11 +32,21 @@ class RawFix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """One position on the grid: 95 % of truths lie within 2·sigma_m of it."""
+    """One position on the grid.
+
+    Attributes:
+        taken_at: When.
+        at: Where.
+        sigma_m: 95 % of truths lie within twice this.
+        velocity_mps: East and north, where the receiver states its speed and course.
+        velocity_sigma_mps: Standard deviation of each; None where not yet estimated.
+    """
 
     taken_at: datetime
     at: GridRef
     sigma_m: float
+    velocity_mps: tuple[float, float] | None = None
+    velocity_sigma_mps: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a naive time or a perfect fix."""

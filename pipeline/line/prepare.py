@@ -1,6 +1,7 @@
 """Prepare a drive: its track, its clips, and where they lie in time."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -9,10 +10,12 @@ from pipeline.domain.camera import CameraRig
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip, Drive, Piece
 from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.places import LonLat
 from pipeline.domain.ports import Footage, Grid
-from pipeline.domain.track import ClockOffset
+from pipeline.domain.track import ClockOffset, RawFix
 from pipeline.line.settings import LineSettings
 from pipeline.stages.place import Placer, make_track, sift_fixes
+from pipeline.stages.smooth import smooth_track
 
 _SAME_LENGTH_SHARE = 0.1
 _SAME_LENGTH_S = 5.0
@@ -91,9 +94,13 @@ def prepare_drive(
     """
     clips = received.clips
     sifted = sift_fixes(received.fixes, settings=settings.place)
-    track = make_track(
-        sifted.kept, grid.to_grid([fix.place for fix in sifted.kept]), settings=settings.place
+    raw = make_track(
+        sifted.kept,
+        grid.to_grid([fix.place for fix in sifted.kept]),
+        settings=settings.place,
+        true_north_deg=_true_north_deg(sifted.kept, grid),
     )
+    track = smooth_track(raw, settings=settings.smooth)
     sizes = {(clip.width_px, clip.height_px) for _, clip in clips}
     if len(sizes) > 1:
         found = " and ".join(f"{wide}×{high}" for wide, high in sorted(sizes))
@@ -108,6 +115,18 @@ def prepare_drive(
         placer=Placer(track, settings.place),
         refused_fixes=sifted.refused,
         rig=rigs[0],
+    )
+
+
+def _true_north_deg(fixes: Sequence[RawFix], grid: Grid) -> float:
+    """Return the bearing of true north on the grid where a drive begins; 0 without fixes."""
+    if not fixes:
+        return 0.0
+    start = fixes[0].place
+    ahead = LonLat(lon_deg=start.lon_deg, lat_deg=start.lat_deg + 0.001)
+    here, there = grid.to_grid([start, ahead])
+    return math.degrees(
+        math.atan2(there.easting_m - here.easting_m, there.northing_m - here.northing_m)
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.stages.redact import (
 )
 from pipeline.stages.sample import SampleSettings
 from pipeline.stages.screen import ScreenSettings
+from pipeline.stages.smooth import SmoothSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class LineSettings:
     """
 
     place: PlaceSettings = field(default_factory=PlaceSettings)
+    smooth: SmoothSettings = field(default_factory=SmoothSettings)
     sample: SampleSettings = field(default_factory=SampleSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     locate: LocateSettings = field(default_factory=LocateSettings)

@@ -20,6 +20,7 @@ from pipeline.domain.track import Fix, Pose, RawFix, Track
 
 _LONGEST_REVERSE_M = 60.0
 _FASTEST_REVERSE_MPS = 6.0
+_LEAST_CHORD_M = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +91,19 @@ def sift_fixes(fixes: Sequence[RawFix], *, settings: PlaceSettings) -> SiftedFix
 
 
 def make_track(
-    fixes: Sequence[RawFix], refs: Sequence[GridRef], *, settings: PlaceSettings
+    fixes: Sequence[RawFix],
+    refs: Sequence[GridRef],
+    *,
+    settings: PlaceSettings,
+    true_north_deg: float = 0.0,
 ) -> Track:
     """Join sifted fixes and their grid references into a track.
+
+    Args:
+        fixes: Sifted.
+        refs: Where each is on the grid.
+        settings: What is assumed of receivers that do not say.
+        true_north_deg: The bearing of true north on the grid there.
 
     Raises:
         InputError: Fewer than two fixes are left.
@@ -108,6 +119,7 @@ def make_track(
                 taken_at=fix.taken_at,
                 at=ref,
                 sigma_m=settings.fix_sigma_m if fix.sigma_m is None else max(fix.sigma_m, 0.01),
+                velocity_mps=_velocity(fix, true_north_deg),
             )
             for fix, ref in zip(fixes, refs, strict=True)
         )
@@ -126,6 +138,7 @@ class Placer:
         self._e = np.array([fix.at.easting_m for fix in fixes])
         self._n = np.array([fix.at.northing_m for fix in fixes])
         self._sigma = np.array([fix.sigma_m for fix in fixes])
+        self._velocity = _velocities(fixes)
         self._chainage = self._travelled()
 
     @property
@@ -238,6 +251,12 @@ class Placer:
     def _motion(self, t: float) -> tuple[float, float, float]:
         """Return heading, its sigma, and speed; standing, the last heading of moving is kept."""
         anchor = self._moving_time(t)
+        if self._velocity is not None:
+            east, north, doubt = (float(np.interp(anchor, self._t, v)) for v in self._velocity.T)
+            pace = math.hypot(east, north)
+            course, sigma = math.degrees(math.atan2(east, north)), math.atan2(doubt, max(pace, 0.1))
+            turned = 180.0 if self._reversing(anchor) else 0.0
+            return (course + turned) % 360, math.degrees(sigma), pace if anchor == t else 0.0
         begin, end = self._window(anchor)
         (e0, n0), (e1, n1) = self._place(begin), self._place(end)
         chord = math.hypot(e1 - e0, n1 - n0)
@@ -245,10 +264,23 @@ class Placer:
         lasting = math.exp(-(end - begin) / self._settings.error_time_s)
         axis = float(np.interp(anchor, self._t, self._sigma)) * 2 / 2.4477
         across = axis * math.sqrt(2 * (1 - lasting))
-        sigma = math.degrees(math.atan2(across, max(chord, 0.1)))
+        sigma = math.hypot(
+            math.degrees(math.atan2(across, max(chord, 0.1))), self._turn(begin, anchor, end) / 2
+        )
         speed = 0.0 if anchor != t else chord / max(end - begin, 1e-9)
         heading = (course + (180.0 if self._reversing(anchor) else 0.0)) % 360
         return heading, min(sigma, 90.0), speed
+
+    def _turn(self, begin: float, middle: float, end: float) -> float:
+        """Return by how much the course of the window's two halves differs, degrees.
+
+        It is what the course over both may be wrong by, be it from a bend or from noise.
+        """
+        (e0, n0), (e1, n1), (e2, n2) = (self._place(t) for t in (begin, middle, end))
+        if min(math.hypot(e1 - e0, n1 - n0), math.hypot(e2 - e1, n2 - n1)) < _LEAST_CHORD_M:
+            return 0.0
+        turned = math.atan2(e2 - e1, n2 - n1) - math.atan2(e1 - e0, n1 - n0)
+        return abs((math.degrees(turned) + 180) % 360 - 180)
 
     def _moving_time(self, t: float) -> float:
         """Return t, or the nearest instant at which the vehicle moved if it stands at t."""
@@ -334,6 +366,23 @@ class Placer:
 
     def _reversing(self, t: float) -> bool:
         return any(begin <= t <= end for begin, end in self._reverse_spans)
+
+
+def _velocity(fix: RawFix, true_north_deg: float) -> tuple[float, float] | None:
+    if fix.speed_mps is None or fix.course_deg is None:
+        return None
+    course = math.radians(fix.course_deg + true_north_deg)
+    return fix.speed_mps * math.sin(course), fix.speed_mps * math.cos(course)
+
+
+def _velocities(fixes: Sequence[Fix]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]] | None":
+    """Return N×3: velocity east and north with its sigma; None where not all fixes have them."""
+    rows = [
+        (*fix.velocity_mps, fix.velocity_sigma_mps)
+        for fix in fixes
+        if fix.velocity_mps is not None and fix.velocity_sigma_mps is not None
+    ]
+    return np.array(rows) if len(rows) == len(fixes) else None
 
 
 def _reachable(a: RawFix, b: RawFix, max_speed_mps: float) -> bool:

@@ -280,7 +280,7 @@ def test_labels_that_are_none_are_refused_with_their_line(tmp_path: Path) -> Non
         read_labels(tmp_path, {"a.jpg": (100, 100)}, load_card().classes)
 
 
-def test_the_quickest_form_that_loses_little_is_chosen() -> None:
+def test_a_quick_form_that_loses_little_and_computes_most_in_float_is_chosen() -> None:
     def form(name: str, pothole: float, ms: float) -> FormFigures:
         return FormFigures(
             name=name,
@@ -294,4 +294,7 @@ def test_the_quickest_form_that_loses_little_is_chosen() -> None:
     forms = [form("torch", 0.6, 90), form("f32", 0.6, 30), form("int8", 0.57, 12)]
 
     assert choose([*forms, form("int8-3", 0.59, 18)]) == "int8-3"
+    assert choose([*forms, form("int8-3", 0.59, 18), form("int8-5", 0.59, 19)]) == "int8-5"
+    assert choose([*forms, form("int8-3", 0.59, 18), form("int8-5", 0.59, 21)]) == "int8-3"
+    assert choose([*forms, form("int8-3", 0.59, 21), form("int8-5", 0.59, 22)]) == "int8-3"
     assert choose(forms) == "f32"

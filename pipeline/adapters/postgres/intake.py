@@ -107,7 +107,7 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
         (drive_id,),
     )
     fixes = connection.execute(
-        "select taken_at, lon_deg, lat_deg, sigma_m from roadwear.drive_fix "
+        "select taken_at, lon_deg, lat_deg, sigma_m, speed_mps, course_deg from roadwear.drive_fix "
         "where drive_id = %s order by ordinal",
         (drive_id,),
     )
@@ -124,6 +124,8 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
                 taken_at=fix["taken_at"],
                 place=LonLat(lon_deg=fix["lon_deg"], lat_deg=fix["lat_deg"]),
                 sigma_m=fix["sigma_m"],
+                speed_mps=fix["speed_mps"],
+                course_deg=fix["course_deg"],
             )
             for fix in fixes
         ),
@@ -184,7 +186,7 @@ def _copy_fixes(connection: Connection, drive: Drive, fixes: Sequence[RawFix]) -
     connection.execute("create temporary table fresh_fix (like roadwear.drive_fix) on commit drop")
     with connection.cursor().copy(
         "copy fresh_fix (drive_id, owner_id, authority_id, ordinal, taken_at, lon_deg, lat_deg, "
-        "sigma_m) from stdin"
+        "sigma_m, speed_mps, course_deg) from stdin"
     ) as copy:
         for ordinal, fix in enumerate(fixes):
             copy.write_row(
@@ -197,6 +199,8 @@ def _copy_fixes(connection: Connection, drive: Drive, fixes: Sequence[RawFix]) -
                     fix.place.lon_deg,
                     fix.place.lat_deg,
                     fix.sigma_m,
+                    fix.speed_mps,
+                    fix.course_deg,
                 )
             )
     connection.execute(
