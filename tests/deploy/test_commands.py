@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.card import released_name
 from tests.footage import write_plain, write_sound
 from tests.roads import roads_along
 
@@ -266,7 +267,7 @@ def test_detect_names_every_image_and_every_box(tmp_path: Path) -> None:
     document = json.loads(out.read_text())
     assert done.returncode == 3
     assert "broken.png: this is not an image" in in_one_line(done)
-    assert document["model_id"] == "road-v1"
+    assert document["model_id"] == released_name()
     assert document["images"] == ["picture.jpg"]
     kinds = {
         "pothole",
