@@ -47,7 +47,10 @@ def store_findings(
         ReceivedDrive(
             drive=drive,
             clips=(("nowhere", replace(a_clip(), sha256=sha256)),),
-            fixes=tuple(raw_fixes((began, -0.1, 51.5), (began + 1, -0.1001, 51.5))),
+            fixes=tuple(
+                replace(fix, speed_mps=6.5, course_deg=271.0)
+                for fix in raw_fixes((began, -0.1, 51.5), (began + 1, -0.1001, 51.5))
+            ),
             rig=a_rig(),
             clock=None,
             started_at=None,

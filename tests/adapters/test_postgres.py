@@ -201,6 +201,7 @@ def test_a_drive_comes_back_as_it_was_received(ledger: PostgresLedger) -> None:
     assert found.drive == drive
     assert found.clips[0][1].duration_s == 60.0
     assert found.fixes[1].taken_at - found.fixes[0].taken_at == timedelta(seconds=1)
+    assert [(fix.speed_mps, fix.course_deg) for fix in found.fixes] == [(6.5, 271.0)] * 2
     assert found.rig is not None
     with pytest.raises(InputError, match="no drive"):
         ledger.load_drive(OTHER, drive.drive_id)

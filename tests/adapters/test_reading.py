@@ -168,8 +168,8 @@ def gpx(*points: str) -> bytes:
     return f'<gpx version="1.1" creator="t"><trk>{segments}</trk></gpx>'.encode()
 
 
-def point(lat: float, lon: float, time: str | None) -> str:
-    inner = f"<time>{time}</time>" if time else ""
+def point(lat: float, lon: float, time: str | None, more: str = "") -> str:
+    inner = (f"<time>{time}</time>" if time else "") + more
     return f'<trkpt lat="{lat}" lon="{lon}">{inner}</trkpt>'
 
 
@@ -223,6 +223,37 @@ def test_nmea_joins_date_and_quality_and_leaves_out_bad_checksums() -> None:
     assert fix.taken_at.isoformat() == "2026-02-10T10:00:00+00:00"
     assert (fix.place.lat_deg, fix.place.lon_deg) == pytest.approx((52.4, -1.5))
     assert fix.sigma_m == pytest.approx(3.0)
+    assert fix.speed_mps == pytest.approx(10 * 1852 / 3600)
+    assert fix.course_deg == pytest.approx(90)
+
+
+def test_nmea_without_speed_or_course_says_nothing_of_them() -> None:
+    silent = nmea(RMC.replace(",010.0,090.0,", ",,,"))
+
+    (fix,) = parse_nmea(silent.encode(), name="t.nmea")
+
+    assert (fix.speed_mps, fix.course_deg) == (None, None)
+
+
+GARMIN = (
+    '<extensions><g:TrackPointExtension xmlns:g="http://www.garmin.com/xmlschemas/'
+    'TrackPointExtension/v2"><g:speed>{}</g:speed><g:course>{}</g:course>'
+    "</g:TrackPointExtension></extensions>"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(("8.5", "271"), (8.5, 271.0)), (("-1", "-1"), (None, None)), (("fast", ""), (None, None))],
+)
+def test_gpx_gives_speed_and_course_where_a_device_knows_them(
+    written: tuple[str, str], read: tuple[float | None, float | None]
+) -> None:
+    content = gpx(point(52.4, -1.5, "2026-02-10T10:00:00Z", GARMIN.format(*written)))
+
+    (fix,) = parse_gpx(content, name="t.gpx")
+
+    assert (fix.speed_mps, fix.course_deg) == read
 
 
 def test_nmea_without_dates_says_so() -> None:

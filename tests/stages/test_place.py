@@ -65,6 +65,17 @@ def test_speed_and_heading_come_from_motion() -> None:
     assert 0 < pose.heading_sigma_deg < 5
 
 
+@given(st.floats(2, 18))
+def test_at_a_bend_the_heading_is_within_its_sigma(t: float) -> None:
+    """East for ten seconds, then north: at the corner the heading could be anything between."""
+    points = [(s, 10.0 * min(s, 10), 10.0 * max(s - 10, 0)) for s in range(21)]
+    pose = Placer(a_track(*points), SETTINGS).pose_at(after(t))
+
+    heading = 90.0 if t < 10 else 0.0
+    apart = abs((pose.heading_deg - heading + 180) % 360 - 180)
+    assert apart <= 2 * pose.heading_sigma_deg
+
+
 def test_a_position_is_never_guessed_across_a_tunnel() -> None:
     placer = Placer(a_track((0, 0, 0), (1, 10, 0), (10, 100, 0), (11, 110, 0)), SETTINGS)
 
