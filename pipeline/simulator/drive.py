@@ -19,6 +19,9 @@ from pipeline.simulator.street import Street
 Array = NDArray[np.float64]
 
 _STEP_S = 0.02
+# As a driver does who sees the lights from afar.
+_BRAKING_MPS2 = 2.0
+_MOVING_OFF_MPS2 = 1.5
 _R95_PER_AXIS = 2.4477
 # The vehicle pitches in steps, so that the renderer can keep what depends on the pitch alone.
 _PITCH_STEP_DEG = 0.05
@@ -186,13 +189,17 @@ def gpx_of(fixes: Sequence[RawFix]) -> bytes:
 def _drive(length_m: float, rules: PassRules, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return times and metres driven, from end to end of the street."""
     phase = float(rng.uniform(0, 2 * math.pi))
-    t, driven, standing_s = [0.0], [0.0], 0.0
+    t, driven, standing_s, moving_off_s = [0.0], [0.0], 0.0, math.inf
+    stop = math.inf if rules.stop_at_m is None else rules.stop_at_m
     while driven[-1] < length_m:
         speed = rules.speed_mps * (1 + 0.1 * math.sin(phase + t[-1] / 7))
-        stop = rules.stop_at_m
-        if stop is not None and driven[-1] >= stop and standing_s < rules.stop_s:
-            standing_s += _STEP_S
-            speed = 0.0
+        if driven[-1] >= stop and standing_s < rules.stop_s:
+            standing_s, moving_off_s, speed = standing_s + _STEP_S, 0.0, 0.0
+        elif driven[-1] < stop:
+            speed = min(speed, max(math.sqrt(2 * _BRAKING_MPS2 * (stop - driven[-1])), 0.3))
+        else:
+            moving_off_s += _STEP_S
+            speed = min(speed, _MOVING_OFF_MPS2 * moving_off_s)
         t.append(t[-1] + _STEP_S)
         driven.append(driven[-1] + speed * _STEP_S)
     return np.array(t), np.minimum(np.array(driven), length_m)
