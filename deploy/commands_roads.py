@@ -1,18 +1,20 @@
 """`roadwear roads`: the network on which everything is placed."""
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deploy.coverage_table import coverage_table, latest_of, sentence_of, write_standings
 from deploy.doors import expected_failures, progress, say
 from pipeline import wiring
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.roads_file import RoadsRead, read_roads
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId, organisation_id
-from pipeline.line import gather_drive, place_on_roads, with_stored_camera
+from pipeline.line import gather_drive, place_on_roads, standings, with_stored_camera
 from pipeline.stages.match import MatchSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -25,11 +27,6 @@ Column = Annotated[
         "section_id, usrn, name, road_class, hierarchy, speed_limit, urban, ways.",
     ),
 ]
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `load` a word of its own."""
 
 
 @app.command()
@@ -59,6 +56,35 @@ def load(
         if not fresh:
             say(f"{file.name} is in use already.")
         _place_all(authority, settings)
+
+
+@app.command()
+def coverage(
+    authority: Annotated[str, typer.Option("--authority", help="Whose roads.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A CSV file: one row for each direction of each section.")
+    ] = None,
+    latest: Annotated[int, typer.Option(help="So many of the latest are listed.", min=0)] = 10,
+) -> None:
+    """Say of each direction of each road when a camera last looked at it, and what is due or late.
+
+    A camera pass counts where it surely was that section and looked at nine tenths of it. How
+    often a hierarchy is to be passed, and with which tolerance, the policy says. A camera pass is
+    no inspection; footways and cycle tracks are not inspected by camera.
+    """
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        sections, spans = wiring.ledger(settings).coverage_of(authority)
+        policy, _ = wiring.policy(settings)
+        now = datetime.now(UTC)
+        rows = standings(sections, spans, policy.passes, now=now)
+        if out is not None:
+            write_standings(rows, out)
+            say(f"{len(rows)} rows: {out}")
+        print(coverage_table(rows))
+        for row in latest_of(rows, latest):
+            print(sentence_of(row, now))
+        print("Footways and cycle tracks are not inspected by camera.")
 
 
 def read_network(file: Path, layer: str, column: list[str] | None) -> RoadsRead:

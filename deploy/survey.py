@@ -23,6 +23,7 @@ from pipeline.adapters.export_geojson import (
     observations_geojson,
 )
 from pipeline.adapters.roads_file import RoadsRead
+from pipeline.domain.coverage import Stretch
 from pipeline.domain.defects import Area, Defect, DefectState
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.findings import Findings
@@ -35,12 +36,13 @@ from pipeline.line import (
     Means,
     PreparedDrive,
     gather_defects,
+    match_track,
     pieces_of,
     places_on_roads,
     survey_piece,
 )
 from pipeline.stages.calibrate import CalibrateSettings
-from pipeline.stages.cover import Stretch, fill_stretches
+from pipeline.stages.cover import fill_stretches
 from pipeline.stages.match import MatchSettings
 
 # An offset like this is a time zone, or a clock that was never set.
@@ -122,7 +124,8 @@ def _on_roads(
 ) -> dict[DefectId, RoadFacts]:
     """Return the road of each defect that lies on a known one."""
     observations = [o for found in findings for o in found.observations]
-    places = places_on_roads(observations, prepared.placer, network.sections, MatchSettings())
+    matched = match_track(prepared.placer, network.sections, MatchSettings())
+    places = places_on_roads(observations, matched)
     sections = {section.section_id: section for section in network.sections}
     seen: dict[DefectId, list[RoadFacts | None]] = {}
     for o in observations:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pipeline.domain.coverage import PassRule
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.policy import (
@@ -76,6 +77,15 @@ def _policy(values: dict[str, Any], sha256: str) -> CouncilPolicy:
         ),
         investigatory_levels=tuple(_level(level) for level in values["investigatory_levels"]),
         queue=QueueRule(**values["queue"]),
+        passes=tuple(_pass_rule(rule) for rule in values.get("camera_passes", ())),
+    )
+
+
+def _pass_rule(values: dict[str, Any]) -> PassRule:
+    return PassRule(
+        hierarchy=Hierarchy(values["hierarchy"]),
+        per_year=float(values["per_year"]),
+        tolerance_days=float(values["tolerance_days"]),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from pipeline.domain.checks import require, require_positive
+from pipeline.domain.coverage import PassRule
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.roads import Hierarchy
 
@@ -107,6 +108,7 @@ class CouncilPolicy:
         sha256: Of the file's bytes.
         source: The page or minute it was taken from.
         matrix_size: 5 for a 5×5 matrix, 4 for 4×4.
+        passes: How often a camera is to pass along roads of each hierarchy.
     """
 
     name: str
@@ -120,6 +122,7 @@ class CouncilPolicy:
     likelihood: LikelihoodRule
     investigatory_levels: tuple[InvestigatoryLevel, ...]
     queue: QueueRule
+    passes: tuple[PassRule, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a matrix with a score that no band, or more than one, answers for."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.domain.camera import FoundCamera
 from pipeline.domain.condition import PassOver
+from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
@@ -195,6 +196,14 @@ class Ledger(Protocol):
         places: Mapping[ObservationId, OnRoad | None],
     ) -> None:
         """Store on which sections sightings lie; what is there already stays."""
+
+    def load_unlaid(self, drive: Drive, network_id: NetworkId) -> dict[RunId, tuple[Stretch, ...]]:
+        """Return what a drive's runs looked at, of those that are not laid on the network yet."""
+
+    def save_spans(
+        self, drive: Drive, network_id: NetworkId, spans: Mapping[RunId, Sequence[SectionSpan]]
+    ) -> None:
+        """Store what runs looked at on each section; what is there already stays."""
 
     def gathering(
         self, authority: OrganisationId, drive_id: DriveId

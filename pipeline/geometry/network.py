@@ -78,6 +78,11 @@ class RoadNetwork:
         ours, theirs = self._nodes[section], self._nodes[other]
         return bool((ours[:, None] == theirs[None, :]).any())
 
+    def chainages(self, section: int, points: Array) -> Array:
+        """Return how far along a section's line N×2 points lie, metres; at its ends at most."""
+        shapes = np.asarray(shapely.points(points), object)
+        return np.asarray(shapely.line_locate_point(self._lines[section], shapes), np.float64)
+
     def near(self, points: Array, reach_m: Array | float) -> Nearby:
         """Find sections near points.
 

@@ -22,7 +22,8 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
-from pipeline.line.roads import RoadsFound, places_on_roads
+from pipeline.line.roads import RoadsFound, match_track, places_on_roads
+from pipeline.line.sections import standings
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, survey_piece
 
@@ -39,6 +40,7 @@ __all__ = [
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",
+    "match_track",
     "pieces_of",
     "place_on_roads",
     "places_on_roads",
@@ -46,6 +48,7 @@ __all__ = [
     "process_piece",
     "rank_defects",
     "read_clip",
+    "standings",
     "survey_piece",
     "with_camera",
     "with_stored_camera",

@@ -7,7 +7,13 @@ from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Ledger
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.prepare import PlacedClip, PreparedDrive
-from pipeline.line.roads import RoadsFound, box_around, places_on_roads
+from pipeline.line.roads import (
+    RoadsFound,
+    box_around,
+    lay_on_sections,
+    match_track,
+    places_on_roads,
+)
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, run_of, survey_piece
 from pipeline.stages.match import MatchSettings
@@ -59,11 +65,18 @@ def place_on_roads(
     if network_id is None:
         return None
     unplaced = ledger.load_unplaced(drive, network_id)
-    if not unplaced:
+    unlaid = ledger.load_unlaid(drive, network_id)
+    if not unplaced and not unlaid:
         return RoadsFound(placed=0, on_no_road=0)
     sections = ledger.load_sections(drive.authority_id, network_id, box_around(prepared.placer))
-    places = places_on_roads(unplaced, prepared.placer, sections, settings)
+    matched = match_track(prepared.placer, sections, settings)
+    places = places_on_roads(unplaced, matched)
     ledger.save_places(drive, network_id, places)
+    if matched is not None:
+        laid = {
+            run: lay_on_sections(some, prepared.placer, matched) for run, some in unlaid.items()
+        }
+        ledger.save_spans(drive, network_id, laid)
     found = sum(place is not None for place in places.values())
     return RoadsFound(placed=found, on_no_road=len(places) - found)
 

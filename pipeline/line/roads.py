@@ -7,11 +7,13 @@ from datetime import datetime
 
 import numpy as np
 
+from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.ids import ObservationId
 from pipeline.domain.observations import Observation
 from pipeline.domain.roads import Box, OnRoad, RoadSection
 from pipeline.domain.track import Pose
 from pipeline.geometry.network import RoadNetwork
+from pipeline.line.sections import spans_on_sections
 from pipeline.stages.match import (
     MatchedDrive,
     MatchSettings,
@@ -45,13 +47,9 @@ def box_around(placer: Placer) -> Box:
 
 
 def places_on_roads(
-    observations: Sequence[Observation],
-    placer: Placer,
-    sections: Sequence[RoadSection],
-    settings: MatchSettings,
+    observations: Sequence[Observation], matched: MatchedDrive | None
 ) -> dict[ObservationId, OnRoad | None]:
     """Return the section of each sighting; None where the vehicle was on no known road."""
-    matched = match_track(placer, RoadNetwork(sections), settings) if sections else None
     if matched is None:
         return {o.observation_id: None for o in observations}
     return {
@@ -66,12 +64,28 @@ def places_on_roads(
     }
 
 
+def lay_on_sections(
+    stretches: Sequence[Stretch], placer: Placer, matched: MatchedDrive
+) -> tuple[SectionSpan, ...]:
+    """Return what a drive looked at on each section of a network."""
+
+    def at(chainage_m: float) -> tuple[float, float]:
+        [begin, *_] = placer.points_between(chainage_m, chainage_m)
+        return begin.easting_m, begin.northing_m
+
+    return spans_on_sections(
+        stretches, matched, at=at, instant=lambda chainage_m: placer.instants_at([chainage_m])[0]
+    )
+
+
 def match_track(
-    placer: Placer, network: RoadNetwork, settings: MatchSettings
+    placer: Placer, sections: Sequence[RoadSection], settings: MatchSettings
 ) -> MatchedDrive | None:
-    """Match a track to a network; None where no part of it can be placed."""
+    """Match a track to roads; None without any, or where no part of the track can be placed."""
     samples = samples_of(placer, settings)
-    return None if samples is None else match_drive(samples, network, settings=settings)
+    if samples is None or not sections:
+        return None
+    return match_drive(samples, RoadNetwork(sections), settings=settings)
 
 
 def samples_of(placer: Placer, settings: MatchSettings) -> TrackSamples | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TypeVar
 
+from pipeline.domain.coverage import Stretch
 from pipeline.domain.errors import InputError
 from pipeline.domain.evidence import Still
 from pipeline.domain.findings import Findings
@@ -20,7 +21,7 @@ from pipeline.domain.runs import Run
 from pipeline.domain.track import Pose
 from pipeline.line.prepare import PlacedClip, PreparedDrive
 from pipeline.line.settings import LineSettings
-from pipeline.stages.cover import LookedAt, Stretch, cover_stretches
+from pipeline.stages.cover import LookedAt, cover_stretches
 from pipeline.stages.detect import look_at_frames
 from pipeline.stages.locate import (
     Footprint,

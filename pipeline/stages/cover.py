@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.domain.coverage import Stretch
 from pipeline.domain.looks import NotLookedReason
 
 Span = tuple[float, float]
@@ -13,15 +14,6 @@ class LookedAt:
     """One planned look and its outcome; reason is None when the frame was judged."""
 
     chainage_m: float
-    reason: NotLookedReason | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """A span of chainage with one outcome."""
-
-    from_m: float
-    to_m: float
     reason: NotLookedReason | None
 
 
@@ -67,10 +59,16 @@ def cover_stretches(
 def fill_stretches(
     stretches: Sequence[Stretch], *, from_m: float, to_m: float, reason: NotLookedReason
 ) -> tuple[Stretch, ...]:
-    """Return the stretches with every gap within [from_m, to_m] named as not looked at.
+    """Return the stretches with every gap within [from_m, to_m] named as not looked at."""
+    merged = list(merge_stretches(stretches))
+    known = _union([(s.from_m, s.to_m) for s in merged])
+    rest = _without(_union([(from_m, to_m)]), known)
+    merged += [Stretch(from_m=a, to_m=b, reason=reason) for a, b in rest]
+    return tuple(sorted(merged, key=lambda s: s.from_m))
 
-    Where stretches overlap (two pieces meet) the road counts once, and looked at wins.
-    """
+
+def merge_stretches(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
+    """Return the stretches without overlap: the road counts once, and looked at wins."""
     merged = [
         Stretch(from_m=a, to_m=b, reason=None)
         for a, b in _union([(s.from_m, s.to_m) for s in stretches if s.reason is None])
@@ -79,9 +77,6 @@ def fill_stretches(
         spans = _union([(s.from_m, s.to_m) for s in stretches if s.reason is why])
         known = _union([(s.from_m, s.to_m) for s in merged])
         merged += [Stretch(from_m=a, to_m=b, reason=why) for a, b in _without(spans, known)]
-    known = _union([(s.from_m, s.to_m) for s in merged])
-    rest = _without(_union([(from_m, to_m)]), known)
-    merged += [Stretch(from_m=a, to_m=b, reason=reason) for a, b in rest]
     return tuple(sorted(merged, key=lambda s: s.from_m))
 
 

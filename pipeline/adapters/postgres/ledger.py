@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pipeline.adapters.postgres import defects, intake, roads
+from pipeline.adapters.postgres import defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.camera import FoundCamera
 from pipeline.domain.condition import PassOver
+from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.errors import InputError
 from pipeline.domain.findings import Findings
@@ -141,6 +142,39 @@ class PostgresLedger:
         """Store on which sections sightings lie; what is there already stays."""
         with self._database.acting_for(drive.authority_id) as connection:
             roads.save_places(connection, drive.authority_id, network_id, places)
+
+    def load_unlaid(self, drive: Drive, network_id: NetworkId) -> dict[RunId, tuple[Stretch, ...]]:
+        """Return what a drive's runs looked at, of those that are not laid on the network yet."""
+        with self._database.acting_for(drive.authority_id) as connection:
+            return sections.load_unlaid(connection, drive.drive_id, network_id)
+
+    def save_spans(
+        self, drive: Drive, network_id: NetworkId, spans: Mapping[RunId, Sequence[SectionSpan]]
+    ) -> None:
+        """Store what runs looked at on each section; what is there already stays."""
+        with self._database.acting_for(drive.authority_id) as connection:
+            sections.save_spans(connection, drive.authority_id, network_id, spans)
+
+    def coverage_of(
+        self, authority: str
+    ) -> tuple[tuple[tuple[RoadSection, float], ...], tuple[tuple[DriveId, SectionSpan], ...]]:
+        """Return the sections of an authority's network with lengths, and what was looked at.
+
+        Raises:
+            InputError: It has loaded no network.
+        """
+        owner = organisation_id(authority)
+        with self._database.acting_for(owner) as connection:
+            network_id = roads.network_in_use(connection, owner)
+            if network_id is None:
+                raise InputError(
+                    f"{authority} has loaded no road network; run: roadwear roads load FILE "
+                    f"--authority {authority}"
+                )
+            return (
+                tuple(sections.load_lengths(connection, network_id)),
+                sections.load_spans(connection, network_id),
+            )
 
     @contextmanager
     def gathering(

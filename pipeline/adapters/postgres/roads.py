@@ -92,7 +92,7 @@ def load_sections(
         "order by s.section_id",
         (network_id, box.west_m, box.south_m, box.east_m, box.north_m),
     )
-    return tuple(_section(row) for row in rows)
+    return tuple(section_of(row) for row in rows)
 
 
 def load_unplaced(
@@ -198,7 +198,8 @@ def _facts(row: Mapping[str, Any]) -> RoadFacts:
     )
 
 
-def _section(row: Mapping[str, Any]) -> RoadSection:
+def section_of(row: Mapping[str, Any]) -> RoadSection:
+    """Return the section of a row that has its line as `wkb`."""
     places = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"]))).tolist()
     return RoadSection(
         section_id=row["section_id"],
