@@ -78,6 +78,16 @@ def raw_fixes(*points: tuple[float, float, float]) -> list[RawFix]:
     ]
 
 
+def a_road_line(*points: tuple[float, float]) -> tuple[GridRef, ...]:
+    """Build a line of (metres east, metres north)."""
+    return tuple(GridRef(easting_m=E0 + e, northing_m=N0 + n) for e, n in points)
+
+
+def natural_drive(name: str) -> DriveId:
+    """Return the id of a drive of that name."""
+    return DriveId(natural_uuid("drive", name))
+
+
 def a_drive(name: str = "one") -> Drive:
     owner = organisation_id("tests")
     return Drive(

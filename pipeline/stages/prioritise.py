@@ -15,6 +15,9 @@ from pipeline.domain.roads import RoadFacts
 
 _NOTHING_KNOWN = RoadFacts()
 
+# Nothing is ever wholly sure.
+_NEVER_SURER = 0.99
+
 
 def prioritise(
     defects: Iterable[Defect],
@@ -170,7 +173,9 @@ def _response(band: Band) -> str:
 def _certainty(defect: Defect) -> str:
     frames = f"{defect.sightings} picture{'s' if defect.sightings != 1 else ''}"
     drives = f"{defect.drives} drive{'s' if defect.drives != 1 else ''}"
+    sure = min(defect.confidence, _NEVER_SURER)
+    confidence = f"{'over ' if sure < defect.confidence else ''}{sure:.0%}"
     return (
-        f"Seen in {frames} on {drives}; the detector's confidence is {defect.confidence:.0%}, "
+        f"Seen in {frames} on {drives}; the detector's confidence is {confidence}, "
         f"the place is known to within {2 * defect.error.sigma_m:.1f} m."
     )

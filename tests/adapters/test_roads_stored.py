@@ -9,10 +9,13 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.roads import load_road_facts
+from pipeline.domain.coverage import SectionSpan
+from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DefectId, OrganisationId, organisation_id
+from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.places import GridRef
 from pipeline.domain.roads import Box, Hierarchy, OnRoad, RoadFacts, RoadSection, Ways
-from tests.builders import E0, N0, an_observation
+from tests.builders import E0, N0, NOON, an_observation
 from tests.stored import gather, store_findings
 
 DEPOT, OTHER = organisation_id("depot"), organisation_id("other")
@@ -105,3 +108,28 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
     # On another network nothing is known until it has been asked.
     load(ledger, a_road("main"), file="2")
     assert roads_of_the_queue(database) == [None]
+
+
+def test_what_runs_looked_at_on_a_network_is_stored_once_and_seen_by_its_authority(
+    ledger: PostgresLedger,
+) -> None:
+    load(ledger, a_road("main", hierarchy=Hierarchy.STRATEGIC))
+    drive = store_findings(ledger, [an_observation(0, 5, drive="one")])
+    network_id = ledger.network_in_use(DEPOT)
+    assert network_id is not None
+    [(run, stretches)] = ledger.load_unlaid(drive, network_id).items()
+    assert all(stretch.to_m > stretch.from_m for stretch in stretches)
+    span = SectionSpan(
+        section_id="main", along=True, from_m=0, to_m=30, reason=NotLookedReason.BLURRED,
+        at=NOON, probability=0.95,
+    )  # fmt: skip
+
+    ledger.save_spans(drive, network_id, {run: [span]})
+    ledger.save_spans(drive, network_id, {run: [replace(span, to_m=10)]})
+
+    sections, spans = ledger.coverage_of("depot")
+    assert [(section.section_id, round(length)) for section, length in sections] == [("main", 30)]
+    assert spans == ((drive.drive_id, span),)
+    assert ledger.load_unlaid(drive, network_id) == {}
+    with pytest.raises(InputError, match="roadwear roads load"):
+        ledger.coverage_of("other")
