@@ -1,6 +1,7 @@
 """`roadwear rig`: how a camera sits on its vehicle, from its own footage."""
 
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from deploy.receiving import read_batch
 from models import load_detector
 from pipeline import wiring
 from pipeline.adapters.rig_toml import rig_text
+from pipeline.domain.camera import CameraRig, mount_changes
+from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, WantedFrame
 from pipeline.domain.looks import Looked
 from pipeline.line import PreparedDrive, with_camera
@@ -29,11 +32,6 @@ _FIGURES = (
     ("roll, right side down", "roll", "deg", "°"),
     ("height over the road", "mount_height", "m", " m"),
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `calibrate` a word of its own."""
 
 
 @app.command()
@@ -78,6 +76,44 @@ def calibrate(
         say(
             f"Written to {out}: rig.toml and grid.jpg. Look at the picture before you use the file."
         )
+
+
+@app.command()
+def history(
+    owner: Annotated[str, typer.Option("--owner", help="Whose vehicles.")],
+    vehicle: Annotated[str, typer.Option(help="A fleet number; all vehicles by default.")] = "",
+) -> None:
+    """Say how each vehicle's camera sat on its drives, and when it was moved.
+
+    Only drives whose camera was found from their own footage are listed. Where a camera was moved,
+    the places of the drive after it rest on the new pose: check the mount, and calibrate again.
+    """
+    with expected_failures():
+        drives = wiring.ledger(wiring.Settings.from_env()).driven_cameras(owner, vehicle)
+        if not drives:
+            whose = f"{owner}, vehicle {vehicle}" if vehicle else owner
+            raise InputError(f"no drive of {whose} has a camera that was found from its footage")
+        for name, some in groupby(drives, key=lambda one: one.vehicle):
+            own = list(some)
+            print(f"Vehicle {name}")
+            for one in own:
+                print(f"  {one.driven_at:%d %B %Y %H:%M}  {_pose(one.rig)}  drive {one.drive_id}")
+            changes = mount_changes(own)
+            for change in changes:
+                print(
+                    f"  The camera was moved between {change.before.driven_at:%d %B %Y} and "
+                    f"{change.after.driven_at:%d %B %Y}: {', '.join(change.words)}."
+                )
+            if not changes:
+                print("  The camera sits as it did.")
+
+
+def _pose(rig: CameraRig) -> str:
+    return ", ".join(
+        f"{words.partition(',')[0].partition(' ')[0]} {getattr(rig, f'{part}_{unit}'):.2f}"
+        f" ± {2 * getattr(rig, f'{part}_sigma_{unit}'):.2f}{sign}"
+        for words, part, unit, sign in _FIGURES
+    )
 
 
 def _print(calibration: Calibration) -> None:

@@ -1,8 +1,12 @@
 """How the camera sits on the vehicle, and what its footage says of it. Pure."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from pipeline.domain.checks import require, require_finite, require_positive
+from pipeline.domain.ids import DriveId
 from pipeline.domain.track import ClockOffset
 
 _UPRIGHT_DEG = 60.0
@@ -72,3 +76,76 @@ class FoundCamera:
     refused: int
     moved: tuple[str, ...]
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivenCamera:
+    """How a vehicle's camera sat on one drive."""
+
+    vehicle: str
+    drive_id: DriveId
+    driven_at: datetime
+    rig: CameraRig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountChange:
+    """A camera that sits otherwise than on the drives before.
+
+    Attributes:
+        before: The last drive on which it sat as before.
+        after: The first one on which it does not.
+        words: Which figures changed, and by how much, a part of a sentence each.
+    """
+
+    before: DrivenCamera
+    after: DrivenCamera
+    words: tuple[str, ...]
+
+
+_CHANGE_SIGMAS = 4.0
+# By figure: its name for people, its unit, and the least change that matters on the road.
+_WATCHED = {
+    "pitch_deg": ("pitch", "°", 0.4),
+    "yaw_deg": ("yaw", "°", 0.8),
+    "roll_deg": ("roll", "°", 1.5),
+    "mount_height_m": ("height", " m", 0.08),
+}
+
+
+def mount_changes(drives: Sequence[DrivenCamera]) -> tuple[MountChange, ...]:
+    """Return where a vehicle's camera was moved between two drives.
+
+    Each drive is compared with the mean of those since the last change, weighed by their
+    certainty. A figure has changed where the two differ by more than four standard deviations and
+    by enough to matter: half a degree of pitch moves a place 10 m ahead by 0.8 m.
+
+    Args:
+        drives: Of one vehicle, in order of time.
+    """
+    changes = []
+    same: list[DrivenCamera] = []
+    for drive in drives:
+        words = tuple(
+            f"{name} by {moved:+.2f}{unit}"
+            for figure, (name, unit, least) in _WATCHED.items()
+            if (moved := _moved([one.rig for one in same], drive.rig, figure, least))
+        )
+        if words:
+            changes.append(MountChange(before=same[-1], after=drive, words=words))
+            same = []
+        same.append(drive)
+    return tuple(changes)
+
+
+def _moved(before: Sequence[CameraRig], now: CameraRig, figure: str, least: float) -> float:
+    """Return by how much a figure has changed beyond doubt, else 0."""
+    if not before:
+        return 0.0
+    stem, _, unit = figure.rpartition("_")
+    sigmas = [max(getattr(rig, f"{stem}_sigma_{unit}"), 1e-3) for rig in (*before, now)]
+    weights = [sigma**-2 for sigma in sigmas[:-1]]
+    mean = sum(w * getattr(rig, figure) for w, rig in zip(weights, before, strict=True))
+    apart = float(getattr(now, figure) - mean / sum(weights))
+    doubt = math.hypot(sum(weights) ** -0.5, sigmas[-1])
+    return apart if abs(apart) > max(_CHANGE_SIGMAS * doubt, least) else 0.0

@@ -224,6 +224,10 @@ def test_what_is_found_of_a_camera_is_stored_once_and_for_all(
     # To the last digit: the identity of a run hangs on it.
     assert ledger.load_camera(drive) == found
     assert count(database, "camera_found", OTHER) == 0
+    [driven] = ledger.driven_cameras("depot", "")
+    assert (driven.drive_id, driven.rig) == (drive.drive_id, found.rig)
+    assert ledger.driven_cameras("depot", driven.vehicle) == (driven,)
+    assert ledger.driven_cameras("depot", "another") == ledger.driven_cameras("other", "") == ()
     with pytest.raises(psycopg.Error), database.acting_for(DEPOT) as connection:
         connection.execute("update roadwear.camera_found set pairs = 0")
 

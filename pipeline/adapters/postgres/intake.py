@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
-from pipeline.domain.camera import CameraRig, FoundCamera
+from pipeline.domain.camera import CameraRig, DrivenCamera, FoundCamera
 from pipeline.domain.footage import Clip, Drive
 from pipeline.domain.ids import (
     ClipSha256,
@@ -160,6 +160,36 @@ def load_camera(connection: Connection, drive_id: DriveId) -> FoundCamera | None
         refused=row["refused"],
         moved=tuple(row["moved"]),
         words=tuple(row["words"]),
+    )
+
+
+def load_driven_cameras(
+    connection: Connection, owner: OrganisationId, fleet_number: str
+) -> tuple[DrivenCamera, ...]:
+    """Return what was found of the cameras of an owner's vehicles, by vehicle and time.
+
+    Args:
+        connection: Acting for the owner.
+        owner: Whose vehicles.
+        fleet_number: Of one vehicle; "" for all.
+    """
+    rows = connection.execute(
+        "select v.fleet_number, d.drive_id, c.rig, (select min(f.taken_at) "
+        "from roadwear.drive_fix f where f.drive_id = d.drive_id) as driven_at "
+        "from roadwear.camera_found c "
+        "join roadwear.drive d using (drive_id) join roadwear.vehicle v using (vehicle_id) "
+        "where d.owner_id = %s and (%s = '' or v.fleet_number = %s) "
+        "order by v.fleet_number, driven_at, d.drive_id",
+        (owner, fleet_number, fleet_number),
+    )
+    return tuple(
+        DrivenCamera(
+            vehicle=row["fleet_number"],
+            drive_id=DriveId(row["drive_id"]),
+            driven_at=row["driven_at"],
+            rig=CameraRig(**row["rig"]),
+        )
+        for row in rows
     )
 
 

@@ -7,7 +7,7 @@ from pipeline.adapters.postgres import defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
 from pipeline.adapters.postgres.passes import load_passes
-from pipeline.domain.camera import FoundCamera
+from pipeline.domain.camera import DrivenCamera, FoundCamera
 from pipeline.domain.condition import PassOver
 from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.defects import Area, Defect, DefectChange
@@ -70,6 +70,12 @@ class PostgresLedger:
         if received is None:
             raise InputError(f"there is no drive {drive_id} of this organisation")
         return received
+
+    def driven_cameras(self, owner: str, fleet_number: str) -> tuple[DrivenCamera, ...]:
+        """Return what was found of the cameras of an owner's vehicles ("" for all), by time."""
+        known = organisation_id(owner)
+        with self._database.acting_for(known) as connection:
+            return intake.load_driven_cameras(connection, known, fleet_number)
 
     def drives_of(self, authority: OrganisationId) -> tuple[DriveId, ...]:
         """Return all drives on an authority's roads."""
