@@ -68,9 +68,10 @@ def coverage(
 ) -> None:
     """Say of each direction of each road when a camera last looked at it, and what is due or late.
 
-    A camera pass counts where it surely was that section and looked at nine tenths of it. How
-    often a hierarchy is to be passed, and with which tolerance, the policy says. A camera pass is
-    no inspection; footways and cycle tracks are not inspected by camera.
+    A camera pass counts where it surely was that section and looked at nine tenths of it, but
+    for up to ten metres at its ends; of sections under 20 m that is rarely sure. How often a
+    hierarchy is to be passed, and with which tolerance, the policy says. A camera pass is no
+    inspection; footways and cycle tracks are not inspected by camera.
     """
     with expected_failures():
         settings = wiring.Settings.from_env()

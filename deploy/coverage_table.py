@@ -9,7 +9,7 @@ from pipeline.domain.coverage import PassState, SectionPass, SectionStanding
 
 _COLUMNS = (
     "section_id", "street", "hierarchy", "direction", "length_m", "state", "due_at",
-    "last_pass_at", "last_pass_drive", "newest_pass_at", "newest_looked_share", "newest_not_looked",
+    "last_pass_at", "last_pass_drive", "newest_pass_at", "newest_looked_m", "newest_not_looked",
 )  # fmt: skip
 _UNKNOWN = "not known"
 
@@ -51,8 +51,8 @@ def sentence_of(row: SectionStanding, now: datetime) -> str:
     if row.newest is None:
         return f"{what}: no camera came past."
     return (
-        f"{what}: a camera came past on {row.newest.at:%d %B %Y}, but looked at "
-        f"{row.newest.looked_share:.0%} only{_why(row.newest)}."
+        f"{what}: a camera came past on {row.newest.at:%d %B %Y} and looked at "
+        f"{row.newest.looked_m:.0f} m{_why(row.newest)}, or it is not sure that it was here."
     )
 
 
@@ -75,7 +75,7 @@ def write_standings(rows: Sequence[SectionStanding], path: Path) -> None:
                     "" if last is None else last.at.isoformat(timespec="seconds"),
                     "" if last is None else last.drive_id,
                     "" if newest is None else newest.at.isoformat(timespec="seconds"),
-                    "" if newest is None else round(newest.looked_share, 3),
+                    "" if newest is None else round(newest.looked_m, 1),
                     "" if newest is None else _reasons(newest),
                 )
             )

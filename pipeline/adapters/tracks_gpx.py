@@ -48,7 +48,7 @@ def _fix(point: GPXTrackPoint, name: str) -> RawFix:
     return RawFix(
         taken_at=point.time.astimezone(UTC),
         place=LonLat(lon_deg=point.longitude, lat_deg=point.latitude),
-        sigma_m=None if hdop is None or hdop <= 0 else _SIGMA_PER_HDOP_M * float(hdop),
+        sigma_m=None if not hdop or _known(hdop) is None else _SIGMA_PER_HDOP_M * float(hdop),
         speed_mps=_known(_extension(point, "speed") if point.speed is None else point.speed),
         course_deg=_known(_extension(point, "course") if point.course is None else point.course),
     )
@@ -65,7 +65,7 @@ def _extension(point: GPXTrackPoint, name: str) -> float | None:
 
 def _known(value: float | None) -> float | None:
     """Return what is known: phones write a negative number where they do not know."""
-    return None if value is None or value < 0 else float(value)
+    return None if value is None or not math.isfinite(value) or value < 0 else float(value)
 
 
 def _finite(text: str | None) -> float | None:

@@ -3,6 +3,7 @@
 RMC sentences carry date, time and place; GGA ones the quality of the same second.
 """
 
+import math
 from datetime import UTC, datetime, time
 
 import pynmea2
@@ -77,13 +78,14 @@ def _fix(sentence: pynmea2.types.talker.RMC, hdop_at: dict[time, float]) -> RawF
         taken_at=at,
         place=place,
         sigma_m=None if hdop is None else _SIGMA_PER_HDOP_M * hdop,
-        speed_mps=None if knots is None or knots < 0 else knots * _MPS_PER_KNOT,
+        speed_mps=None if knots is None else knots * _MPS_PER_KNOT,
         course_deg=_number(sentence.true_course),
     )
 
 
 def _number(text: str | float | None) -> float | None:
     try:
-        return None if text in {None, ""} else float(text)
+        value = float(text or "nan")
     except ValueError:
         return None
+    return value if math.isfinite(value) and value >= 0 else None

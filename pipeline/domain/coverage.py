@@ -83,6 +83,7 @@ class PassState(StrEnum):
     DUE = "due"
     LATE = "late"
     NEVER = "never"
+    TOO_SHORT = "too short to tell"
     NO_RULE = "no rule"
 
 
@@ -93,13 +94,13 @@ class SectionPass:
     Attributes:
         at: When it came past.
         drive_id: Which.
-        looked_share: Of the section's length, what its camera looked at.
+        looked_m: Metres of the section that its camera looked at.
         reasons: By reason, the metres that it did not look at.
     """
 
     at: datetime
     drive_id: DriveId
-    looked_share: float
+    looked_m: float
     reasons: dict[NotLookedReason, float]
 
 
@@ -131,17 +132,17 @@ class SectionStanding:
 
 
 def standing_of(
-    passes: Sequence[SectionPass], rule: PassRule | None, *, whole_share: float, now: datetime
+    passes: Sequence[SectionPass], rule: PassRule | None, *, whole_m: float, now: datetime
 ) -> tuple[SectionPass | None, datetime | None, PassState]:
     """Return the last whole pass, when the next one is due, and how that stands.
 
     Args:
-        passes: Of one direction of a section.
+        passes: Of one direction of a section, surely on it.
         rule: How often it is to be passed; None if nobody says.
-        whole_share: From this share of the length on a pass counts.
+        whole_m: From so many metres looked at on a pass counts.
         now: The present.
     """
-    whole = [one for one in passes if one.looked_share >= whole_share and one.at <= now]
+    whole = [one for one in passes if one.looked_m >= whole_m and one.at <= now]
     last = max(whole, key=lambda one: one.at, default=None)
     if rule is None:
         return last, None, PassState.NO_RULE

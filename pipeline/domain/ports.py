@@ -197,8 +197,13 @@ class Ledger(Protocol):
     ) -> None:
         """Store on which sections sightings lie; what is there already stays."""
 
-    def load_unlaid(self, drive: Drive, network_id: NetworkId) -> dict[RunId, tuple[Stretch, ...]]:
-        """Return what a drive's runs looked at, of those that are not laid on the network yet."""
+    def load_unlaid(
+        self, drive: Drive, network_id: NetworkId, settings_sha256: str
+    ) -> dict[RunId, tuple[Stretch, ...]]:
+        """Return what a drive's runs looked at, of those not laid on the network yet.
+
+        Only runs of these settings: under others the metres driven may be others.
+        """
 
     def save_spans(
         self, drive: Drive, network_id: NetworkId, spans: Mapping[RunId, Sequence[SectionSpan]]

@@ -180,7 +180,10 @@ def _smoothed(
         told = np.zeros(2) if standing[i] else velocity[i]
         if not np.isnan(told).any():
             doubt = 0.05 if standing[i] else _speed_sigma(told, model)
-            state, spread = _update(state, spread, np.array([0.0, 1.0, 0.0]), told, doubt**2)
+            # What is said more than once a second is hardly said anew.
+            often = 1.0 if i == 0 else max(1.0, 1 / float(t[i] - t[i - 1]))
+            seen = np.array([0.0, 1.0, 0.0])
+            state, spread = _update(state, spread, seen, told, doubt**2 * often)
         x[i], p[i] = state, spread
     for i in range(count - 2, -1, -1):
         gain = np.linalg.solve(ahead_p[i + 1], moves[i + 1] @ p[i]).T

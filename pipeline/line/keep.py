@@ -65,7 +65,7 @@ def place_on_roads(
     if network_id is None:
         return None
     unplaced = ledger.load_unplaced(drive, network_id)
-    unlaid = ledger.load_unlaid(drive, network_id)
+    unlaid = ledger.load_unlaid(drive, network_id, prepared.settings_sha256)
     if not unplaced and not unlaid:
         return RoadsFound(placed=0, on_no_road=0)
     sections = ledger.load_sections(drive.authority_id, network_id, box_around(prepared.placer))

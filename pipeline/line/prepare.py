@@ -48,13 +48,14 @@ class PlacedClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedDrive:
-    """A drive ready to be surveyed."""
+    """A drive ready to be surveyed, under settings of which the hash is kept."""
 
     drive: Drive
     clips: tuple[PlacedClip, ...]
     placer: Placer
     refused_fixes: Mapping[str, int]
     rig: CameraRig
+    settings_sha256: str
 
     def span_m(self) -> tuple[float, float]:
         """Chainage at which the first clip begins and the last one ends."""
@@ -115,6 +116,7 @@ def prepare_drive(
         placer=Placer(track, settings.place),
         refused_fixes=sifted.refused,
         rig=rigs[0],
+        settings_sha256=settings.sha256,
     )
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.domain.coverage import (
     PassRule,
+    PassState,
     SectionPass,
     SectionSpan,
     SectionStanding,
@@ -16,8 +18,11 @@ from pipeline.domain.coverage import (
 from pipeline.domain.ids import DriveId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import RoadFacts, RoadSection, Ways
+from pipeline.geometry.network import RoadNetwork
 from pipeline.stages.cover import merge_stretches
 from pipeline.stages.match import MatchedDrive
+
+Array = NDArray[np.float64]
 
 # Less than this of a section is the matching's doubt about where it begins.
 _LEAST_M = 1.0
@@ -25,6 +30,9 @@ _LEAST_M = 1.0
 SURE = 0.9
 WHOLE_SHARE = 0.9
 _ENDS_M = 10.0
+# Along a shorter section no drive is long enough for it to be sure that it was this one.
+_SHORTEST_M = 20.0
+_EVERY_M = 10.0
 
 
 def spans_on_sections(
@@ -49,11 +57,9 @@ def spans_on_sections(
             if leg.section < 0 or end - begin < _LEAST_M:
                 continue
             middle = (begin + end) / 2
-            ends = np.array([at(begin), at(end)])
-            low, high = sorted(matched.network.chainages(leg.section, ends).tolist())
-            if high - low < _LEAST_M:
-                continue
-            spans.append(
+            driven = np.linspace(begin, end, max(int((end - begin) / _EVERY_M), 1) + 1)
+            points = np.array([at(metres) for metres in driven.tolist()])
+            spans += [
                 SectionSpan(
                     section_id=matched.network.sections[leg.section].section_id,
                     along=leg.along,
@@ -63,8 +69,25 @@ def spans_on_sections(
                     at=instant(middle),
                     probability=min(matched.sections_at(middle).get(leg.section, 0.0), 1.0),
                 )
-            )
+                for low, high in _parts(matched.network, leg.section, points)
+                if high - low >= _LEAST_M
+            ]
     return tuple(spans)
+
+
+def _parts(network: RoadNetwork, section: int, points: Array) -> list[tuple[float, float]]:
+    """Return what points pass of a section's line: two parts where a ring's ends lie between."""
+    metres = network.chainages(section, points)
+    length = float(network.length_m[section])
+    if network.node(section, at_end=False) != network.node(section, at_end=True):
+        return [(float(metres.min()), float(metres.max()))]
+    steps = (np.diff(metres) + length / 2) % length - length / 2
+    passed = metres[0] + np.concatenate(([0.0], np.cumsum(steps)))
+    low, high = float(passed.min()), float(passed.max())
+    if high - low >= length:
+        return [(0.0, length)]
+    begin, end = low % length, high % length
+    return [(begin, end)] if begin <= end else [(0.0, end), (begin, length)]
 
 
 def standings(
@@ -84,17 +107,26 @@ def standings(
     """
     by_direction: dict[tuple[str, bool], dict[DriveId, list[SectionSpan]]] = {}
     for drive_id, span in spans:
-        if span.probability >= SURE:
-            drives_there = by_direction.setdefault((span.section_id, span.along), {})
-            drives_there.setdefault(drive_id, []).append(span)
+        drives_there = by_direction.setdefault((span.section_id, span.along), {})
+        drives_there.setdefault(drive_id, []).append(span)
     asked = {rule.hierarchy: rule for rule in rules}
     rows = []
     for section, length_m in sections:
         rule = None if section.hierarchy is None else asked.get(section.hierarchy)
         for along in _directions(section.ways):
             drives = by_direction.get((section.section_id, along), {})
-            passes = [_pass(drive, some, length_m) for drive, some in drives.items()]
-            last, due_at, state = standing_of(passes, rule, whole_share=WHOLE_SHARE, now=now)
+            passes = [_pass(drive, some) for drive, some in drives.items()]
+            surely = {
+                drive: [span for span in some if span.probability >= SURE]
+                for drive, some in drives.items()
+            }
+            sure = [_pass(drive, some) for drive, some in surely.items() if some]
+            ends_m = min(_ENDS_M, length_m / 4)
+            last, due_at, state = standing_of(
+                sure, rule, whole_m=WHOLE_SHARE * (length_m - ends_m), now=now
+            )
+            if state is PassState.NEVER and length_m < _SHORTEST_M:
+                state = PassState.TOO_SHORT
             rows.append(
                 SectionStanding(
                     section_id=section.section_id,
@@ -111,22 +143,18 @@ def standings(
     return tuple(rows)
 
 
-def _pass(drive_id: DriveId, spans: Sequence[SectionSpan], length_m: float) -> SectionPass:
-    """Return what a drive saw of a section; of road that it passed twice, what it saw at all.
-
-    Up to ten metres at the ends may be missing: where a section begins is not known better.
-    """
+def _pass(drive_id: DriveId, spans: Sequence[SectionSpan]) -> SectionPass:
+    """Return what a drive saw of a section; of road that it passed twice, what it saw at all."""
     known = merge_stretches([Stretch(from_m=s.from_m, to_m=s.to_m, reason=s.reason) for s in spans])
-    looked_m = sum(one.to_m - one.from_m for one in known if one.reason is None)
     reasons: dict[NotLookedReason, float] = {}
     for one in known:
         if one.reason is not None:
             reasons[one.reason] = reasons.get(one.reason, 0.0) + one.to_m - one.from_m
-    ends_m = min(_ENDS_M, length_m / 4)
+    looked = [span.at for span in spans if span.reason is None]
     return SectionPass(
-        at=max(span.at for span in spans),
+        at=max(looked or [span.at for span in spans]),
         drive_id=drive_id,
-        looked_share=min(looked_m / max(length_m - ends_m, _LEAST_M), 1.0),
+        looked_m=sum(one.to_m - one.from_m for one in known if one.reason is None),
         reasons=reasons,
     )
 

@@ -21,6 +21,10 @@ from pipeline.domain.track import Fix, Pose, RawFix, Track
 _LONGEST_REVERSE_M = 60.0
 _FASTEST_REVERSE_MPS = 6.0
 _LEAST_CHORD_M = 1.0
+# Slower, a course from a velocity is mostly noise.
+_SURE_PACE_MPS = 2.0
+# A receiver that stands gives no course, and none is needed.
+_STILL_MPS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,7 @@ def make_track(
                 taken_at=fix.taken_at,
                 at=ref,
                 sigma_m=settings.fix_sigma_m if fix.sigma_m is None else max(fix.sigma_m, 0.01),
-                velocity_mps=_velocity(fix, true_north_deg),
+                velocity_mps=_velocity(fix, true_north_deg, settings.max_speed_mps),
             )
             for fix, ref in zip(fixes, refs, strict=True)
         )
@@ -251,12 +255,13 @@ class Placer:
     def _motion(self, t: float) -> tuple[float, float, float]:
         """Return heading, its sigma, and speed; standing, the last heading of moving is kept."""
         anchor = self._moving_time(t)
-        if self._velocity is not None:
+        if self._velocity is not None and anchor == t:
             east, north, doubt = (float(np.interp(anchor, self._t, v)) for v in self._velocity.T)
             pace = math.hypot(east, north)
-            course, sigma = math.degrees(math.atan2(east, north)), math.atan2(doubt, max(pace, 0.1))
-            turned = 180.0 if self._reversing(anchor) else 0.0
-            return (course + turned) % 360, math.degrees(sigma), pace if anchor == t else 0.0
+            if pace >= _SURE_PACE_MPS:
+                course = math.degrees(math.atan2(east, north))
+                turned = 180.0 if self._reversing(anchor) else 0.0
+                return (course + turned) % 360, math.degrees(math.atan2(doubt, pace)), pace
         begin, end = self._window(anchor)
         (e0, n0), (e1, n1) = self._place(begin), self._place(end)
         chord = math.hypot(e1 - e0, n1 - n0)
@@ -287,7 +292,10 @@ class Placer:
         index = min(max(bisect_right(self._t, t) - 1, 0), len(self._moving) - 1)
         if self._moving[index] or not self._moving.any():
             return t
-        moving = np.flatnonzero(self._moving)
+        known = np.diff(self._t) <= self._settings.max_gap_s
+        moving = np.flatnonzero(self._moving & known)
+        if not len(moving):
+            return t
         before = moving[moving < index]
         nearest = int(before[-1]) if len(before) else int(moving[0])
         return float((self._t[nearest] + self._t[nearest + 1]) / 2)
@@ -368,8 +376,12 @@ class Placer:
         return any(begin <= t <= end for begin, end in self._reverse_spans)
 
 
-def _velocity(fix: RawFix, true_north_deg: float) -> tuple[float, float] | None:
-    if fix.speed_mps is None or fix.course_deg is None:
+def _velocity(
+    fix: RawFix, true_north_deg: float, max_speed_mps: float
+) -> tuple[float, float] | None:
+    if fix.speed_mps is not None and fix.speed_mps < _STILL_MPS:
+        return 0.0, 0.0
+    if fix.speed_mps is None or fix.course_deg is None or fix.speed_mps > max_speed_mps:
         return None
     course = math.radians(fix.course_deg + true_north_deg)
     return fix.speed_mps * math.sin(course), fix.speed_mps * math.cos(course)

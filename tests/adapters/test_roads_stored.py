@@ -117,19 +117,20 @@ def test_what_runs_looked_at_on_a_network_is_stored_once_and_seen_by_its_authori
     drive = store_findings(ledger, [an_observation(0, 5, drive="one")])
     network_id = ledger.network_in_use(DEPOT)
     assert network_id is not None
-    [(run, stretches)] = ledger.load_unlaid(drive, network_id).items()
+    [(run, stretches)] = ledger.load_unlaid(drive, network_id, "test").items()
     assert all(stretch.to_m > stretch.from_m for stretch in stretches)
     span = SectionSpan(
         section_id="main", along=True, from_m=0, to_m=30, reason=NotLookedReason.BLURRED,
         at=NOON, probability=0.95,
     )  # fmt: skip
 
+    assert ledger.load_unlaid(drive, network_id, "other settings") == {}
     ledger.save_spans(drive, network_id, {run: [span]})
     ledger.save_spans(drive, network_id, {run: [replace(span, to_m=10)]})
 
     sections, spans = ledger.coverage_of("depot")
     assert [(section.section_id, round(length)) for section, length in sections] == [("main", 30)]
     assert spans == ((drive.drive_id, span),)
-    assert ledger.load_unlaid(drive, network_id) == {}
+    assert ledger.load_unlaid(drive, network_id, "test") == {}
     with pytest.raises(InputError, match="roadwear roads load"):
         ledger.coverage_of("other")

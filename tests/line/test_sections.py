@@ -1,8 +1,10 @@
 """Section by section: what a drive looked at is laid on the roads, and what is late is told."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from deploy.coverage_table import coverage_table, latest_of, sentence_of, write_standings
@@ -10,11 +12,12 @@ from pipeline.domain.coverage import PassRule, PassState, SectionSpan, SectionSt
 from pipeline.domain.ids import DriveId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import Hierarchy, RoadSection, Ways
+from pipeline.geometry.network import RoadNetwork
 from pipeline.line.roads import lay_on_sections, match_track
-from pipeline.line.sections import standings
+from pipeline.line.sections import _parts, standings
 from pipeline.stages.match import MatchSettings
 from pipeline.stages.place import Placer, PlaceSettings
-from tests.builders import NOON, a_road_line, a_track, natural_drive
+from tests.builders import E0, N0, NOON, a_road_line, a_track, natural_drive
 
 ONE, TWO = natural_drive("one"), natural_drive("two")
 MONTHLY = PassRule(hierarchy=Hierarchy.STRATEGIC, per_year=12, tolerance_days=7)
@@ -93,8 +96,8 @@ def test_a_pass_that_did_not_look_at_most_of_it_does_not_count_and_says_why() ->
 
     assert row.state is PassState.NEVER
     assert row.newest is not None
-    assert row.newest.looked_share == pytest.approx(60 / 90)
-    assert sentence_of(row, NOON).endswith("looked at 67% only (obstructed 40 m).")
+    assert row.newest.looked_m == pytest.approx(60)
+    assert "looked at 60 m (obstructed 40 m)" in sentence_of(row, NOON)
 
 
 def test_two_pieces_of_one_drive_are_one_pass_and_the_same_road_counts_once() -> None:
@@ -102,7 +105,7 @@ def test_two_pieces_of_one_drive_are_one_pass_and_the_same_road_counts_once() ->
 
     assert row.state is PassState.DONE
     assert row.last is not None
-    assert row.last.looked_share == 1.0
+    assert row.last.looked_m == 100
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,30 @@ def test_a_road_that_was_perhaps_not_it_or_the_other_way_does_not_count(
     along, _ = stands((ONE, span(0, 100, **more)))
 
     assert along.state is state
+    if "probability" in more:
+        assert along.newest is not None
+        assert "not sure" in sentence_of(along, NOON)
+
+
+def test_of_a_ring_what_was_driven_counts_across_its_ends() -> None:
+    angles = [k * math.tau / 24 for k in range(25)]
+    ring = a_road_line(*((30 * math.sin(a), 30 * math.cos(a)) for a in angles))
+    network = RoadNetwork([RoadSection(section_id="ring", line=(*ring[:-1], ring[0]))])
+    driven = [(30 * math.sin(a), 30 * math.cos(a)) for a in (-1.0, -0.5, 0.1, 0.6, 1.2, 1.9)]
+
+    parts = _parts(network, 0, np.array((E0, N0)) + driven)
+
+    length = network.length_m[0]
+    assert parts == [
+        pytest.approx((0, 1.9 * 30), abs=1),
+        pytest.approx((length - 30, length), abs=1),
+    ]
+
+
+def test_of_a_short_section_it_is_said_that_nothing_can_be_said() -> None:
+    rows = standings([(MAIN, 8.0)], [(ONE, span(0, 8, probability=0.7))], [MONTHLY], now=NOON)
+
+    assert {row.state for row in rows} == {PassState.TOO_SHORT}
 
 
 def test_a_one_way_road_has_one_direction_and_without_a_hierarchy_there_is_no_rule() -> None:
@@ -133,7 +160,7 @@ def test_the_table_the_sentences_and_the_file_say_the_same(
 
     write_standings(rows, path)
 
-    assert "| 2 a strategic route | 0.0 | 0.0 | 0.1 | 0.1 | 0.0 |" in coverage_table(rows)
+    assert "| 2 a strategic route | 0.0 | 0.0 | 0.1 | 0.1 | 0.0 | 0.0 |" in coverage_table(rows)
     late, never = latest_of(rows, 10)
     assert sentence_of(late, NOON + timedelta(days=60)).endswith("29 days ago.")
     assert "no camera came past" in sentence_of(never, NOON)

@@ -75,7 +75,7 @@ class PostgresLedger:
         """Return what was found of the cameras of an owner's vehicles ("" for all), by time."""
         known = organisation_id(owner)
         with self._database.acting_for(known) as connection:
-            return intake.load_driven_cameras(connection, known, fleet_number)
+            return intake.load_driven_cameras(connection, known, fleet_number.strip().lower())
 
     def drives_of(self, authority: OrganisationId) -> tuple[DriveId, ...]:
         """Return all drives on an authority's roads."""
@@ -149,10 +149,12 @@ class PostgresLedger:
         with self._database.acting_for(drive.authority_id) as connection:
             roads.save_places(connection, drive.authority_id, network_id, places)
 
-    def load_unlaid(self, drive: Drive, network_id: NetworkId) -> dict[RunId, tuple[Stretch, ...]]:
-        """Return what a drive's runs looked at, of those that are not laid on the network yet."""
+    def load_unlaid(
+        self, drive: Drive, network_id: NetworkId, settings_sha256: str
+    ) -> dict[RunId, tuple[Stretch, ...]]:
+        """Return what a drive's runs looked at, of those not laid on the network yet."""
         with self._database.acting_for(drive.authority_id) as connection:
-            return sections.load_unlaid(connection, drive.drive_id, network_id)
+            return sections.load_unlaid(connection, drive.drive_id, network_id, settings_sha256)
 
     def save_spans(
         self, drive: Drive, network_id: NetworkId, spans: Mapping[RunId, Sequence[SectionSpan]]

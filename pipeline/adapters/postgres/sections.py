@@ -17,15 +17,19 @@ _SPAN = (
 
 
 def load_unlaid(
-    connection: Connection, drive_id: DriveId, network_id: NetworkId
+    connection: Connection, drive_id: DriveId, network_id: NetworkId, settings_sha256: str
 ) -> dict[RunId, tuple[Stretch, ...]]:
-    """Return what a drive's runs looked at, of those runs that are not laid on a network yet."""
+    """Return what a drive's runs looked at, of those not laid on a network yet.
+
+    Only runs of these settings: under others the metres driven may be others.
+    """
     rows = connection.execute(
         "select c.run_id, c.from_m, c.to_m, c.reason from roadwear.coverage c "
         "join roadwear.run r using (run_id) where r.drive_id = %s and r.state = 'current' "
-        "and r.mark = 'live' and not exists (select 1 from roadwear.section_span s "
+        "and r.mark = 'live' and r.settings_sha256 = %s and not exists "
+        "(select 1 from roadwear.section_span s "
         "where s.run_id = c.run_id and s.network_id = %s) order by c.run_id, c.ordinal",
-        (drive_id, network_id),
+        (drive_id, settings_sha256, network_id),
     )
     found: dict[RunId, list[Stretch]] = defaultdict(list)
     for row in rows:
