@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.domain.coverage import PassState, SectionPass, SectionStanding
+from pipeline.domain.errors import InputError
 
 _COLUMNS = (
     "section_id", "street", "hierarchy", "direction", "length_m", "state", "due_at",
@@ -57,28 +58,36 @@ def sentence_of(row: SectionStanding, now: datetime) -> str:
 
 
 def write_standings(rows: Sequence[SectionStanding], path: Path) -> None:
-    """Write one row for each direction of each section."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            last, newest = row.last, row.newest
-            writer.writerow(
-                (
-                    row.section_id,
-                    row.street,
-                    "" if row.hierarchy is None else row.hierarchy.value,
-                    _direction(row),
-                    round(row.length_m, 1),
-                    row.state.value,
-                    "" if row.due_at is None else row.due_at.isoformat(timespec="seconds"),
-                    "" if last is None else last.at.isoformat(timespec="seconds"),
-                    "" if last is None else last.drive_id,
-                    "" if newest is None else newest.at.isoformat(timespec="seconds"),
-                    "" if newest is None else round(newest.looked_m, 1),
-                    "" if newest is None else _reasons(newest),
-                )
-            )
+    """Write one row for each direction of each section.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            writer.writerows(_row(row) for row in rows)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _row(row: SectionStanding) -> tuple[object, ...]:
+    last, newest = row.last, row.newest
+    return (
+        row.section_id,
+        row.street,
+        "" if row.hierarchy is None else row.hierarchy.value,
+        _direction(row),
+        round(row.length_m, 1),
+        row.state.value,
+        "" if row.due_at is None else row.due_at.isoformat(timespec="seconds"),
+        "" if last is None else last.at.isoformat(timespec="seconds"),
+        "" if last is None else last.drive_id,
+        "" if newest is None else newest.at.isoformat(timespec="seconds"),
+        "" if newest is None else round(newest.looked_m, 1),
+        "" if newest is None else _reasons(newest),
+    )
 
 
 def _direction(row: SectionStanding) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.coverage_table import coverage_table, latest_of, sentence_of, write_standings
 from pipeline.domain.coverage import PassRule, PassState, SectionSpan, SectionStanding, Stretch
+from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import Hierarchy, RoadSection, Ways
@@ -168,6 +169,8 @@ def test_the_table_the_sentences_and_the_file_say_the_same(
     assert header.startswith("section_id,street,hierarchy,direction")
     assert "late" in first
     assert "never" in second
+    with pytest.raises(InputError, match="cannot be written"):
+        write_standings(rows, tmp_path / "nowhere" / "coverage.csv")
 
 
 @pytest.mark.parametrize(
