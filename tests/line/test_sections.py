@@ -170,7 +170,7 @@ def test_the_table_the_sentences_and_the_file_say_the_same(
     assert "late" in first
     assert "never" in second
     with pytest.raises(InputError, match="cannot be written"):
-        write_standings(rows, tmp_path / "nowhere" / "coverage.csv")
+        write_standings(rows, path.parent / "nowhere" / "coverage.csv")
 
 
 @pytest.mark.parametrize(
