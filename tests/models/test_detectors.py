@@ -10,7 +10,7 @@ import pytest
 
 from models import Runtime, load_card, load_detector, model_names, verify_card
 from models.boxes import Letterbox
-from models.card import ModelCard
+from models.card import ModelCard, released_name
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, FrameRef
 from pipeline.domain.looks import DefectKind, Looked, NotLooked
@@ -56,10 +56,17 @@ def test_weights_that_are_not_the_cards_are_not_loaded() -> None:
         load_card("road-v0")
 
 
-def test_both_runtimes_see_the_same(pictures: list["np.typing.NDArray[np.uint8]"]) -> None:
+@pytest.mark.parametrize(
+    ("model", "overlap", "apart"),
+    # In float on both, to the last pixel; in 8 bits on one of them, nearly.
+    [("road-v1", 0.9, 0.03), (released_name(), 0.75, 0.15)],
+)
+def test_both_runtimes_see_the_same(
+    pictures: list["np.typing.NDArray[np.uint8]"], model: str, overlap: float, apart: float
+) -> None:
     looks = {}
     for runtime in Runtime:
-        detector = load_detector(runtime=runtime, floor=0.05)
+        detector = load_detector(model, runtime=runtime, floor=0.05)
         frames = (a_frame(picture, n) for n, picture in enumerate(pictures))
         looks[runtime] = list(detector.look(frames))
 
@@ -71,8 +78,8 @@ def test_both_runtimes_see_the_same(pictures: list["np.typing.NDArray[np.uint8]"
         for found in (d for d in one.defects if d.confidence > 0.15):
             boxes += 1
             twin = max(other.defects, key=lambda d: (d.kind is found.kind) * d.box.iou(found.box))
-            assert twin.box.iou(found.box) > 0.9
-            assert twin.confidence == pytest.approx(found.confidence, abs=0.03)
+            assert twin.box.iou(found.box) > overlap
+            assert twin.confidence == pytest.approx(found.confidence, abs=apart)
     assert boxes >= 10
 
 
