@@ -13,7 +13,7 @@ from models.ultralytics_.vendor import load_yolo
 from pipeline.domain.errors import InputError
 
 # What our class adds to the vendor's, or a training leaves behind.
-_OURS = ("regions", "half_forward", "compiled_forward", "compiled_for", "criterion")
+_OURS = ("regions", "half_forward", "compiled_forward", "compiled_for", "criterion", "pt_path")
 
 
 def write_plain_weights(checkpoint: Path, target: Path) -> None:

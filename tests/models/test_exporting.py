@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a checkpoint as a training leaves it: road-v1's network in a class of ours."""
     trained: Any = YOLO(str(load_card("road-v1").torch_weights)).model
+    trained.pt_path = "/somewhere/on/a/machine.pt"
     trained.__class__ = RoadModel
     path = tmp_path_factory.mktemp("run") / "best.pt"
     torch.save({"model": None, "ema": trained.half(), "epoch": 3}, path)
@@ -66,6 +67,7 @@ def test_plain_weights_need_nothing_of_ours(checkpoint: Path, tmp_path: Path) ->
 
     assert b"models.ultralytics_" not in plain.read_bytes()
     assert str(checkpoint.parent).encode() not in plain.read_bytes()
+    assert b"/somewhere" not in plain.read_bytes()
     elsewhere = subprocess.run(
         [
             sys.executable,
