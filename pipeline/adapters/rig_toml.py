@@ -28,9 +28,11 @@ _GIVEN_SIGMA = {"mount_height_m": 0.03, "pitch_deg": 0.2, "yaw_deg": 0.3, "roll_
 _KEYS = {
     "width_px", "height_px", "hfov_deg", "focal_px", "focal_sigma_px",
     "mount_height_m", "mount_height_sigma_m", "pitch_deg", "pitch_sigma_deg",
-    "yaw_deg", "yaw_sigma_deg", "roll_deg", "roll_sigma_deg",
+    "yaw_deg", "yaw_sigma_deg", "roll_deg", "roll_sigma_deg", "distortion", "dive_deg_s2_m",
     "clock_offset_s", "clock_offset_sigma_s",
 }  # fmt: skip
+# Nothing where they are not given, and without a sigma of their own.
+_SMALL = ("distortion", "dive_deg_s2_m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ def rig_text(rig: CameraRig) -> str:
         unit = {"focal": "px", "mount_height": "m"}.get(part, "deg")
         for key in (f"{part}_{unit}", f"{part}_sigma_{unit}"):
             values[key] = round(getattr(rig, key), digits)
+    values |= {key: round(getattr(rig, key), 3) for key in _SMALL if getattr(rig, key)}
     return f"# {rig.how}\n{tomli_w.dumps(values)}"
 
 
@@ -146,6 +149,7 @@ def _rig(given: dict[str, float]) -> CameraRig:
         focal_sigma_px=focal_sigma_px,
         how=how,
         **values,
+        **{key: given[key] for key in _SMALL if key in given},
     )
 
 

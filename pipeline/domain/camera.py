@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from pipeline.domain.checks import require, require_finite, require_positive
@@ -10,17 +10,24 @@ from pipeline.domain.ids import DriveId
 from pipeline.domain.track import ClockOffset
 
 _UPRIGHT_DEG = 60.0
+_STRONGEST = 0.5
+_SOFTEST_DEG_S2_M = 2.0
+# Nobody brakes harder with an upright bin lorry; a track that says so errs.
+_HARDEST_MPS2 = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraRig:
-    """A pinhole camera over a flat road; each figure has its sigma (95 % within 2 sigma).
+    """A camera over a flat road; each figure has its sigma (95 % within 2 sigma).
 
     The principal point is the picture's centre. Signs (DESIGN §4): pitch + = nose down,
     yaw + = to the right, roll + = right side down.
 
     Attributes:
         how: Where the figures come from, in words for the report.
+        distortion: How the lens bends straight lines (`geometry.distortion`); 0 is a pinhole.
+        dive_deg_s2_m: By how many degrees the nose dips for each m/s² of braking, and rises for
+            each of speeding up.
     """
 
     width_px: int
@@ -36,6 +43,8 @@ class CameraRig:
     roll_deg: float
     roll_sigma_deg: float
     how: str
+    distortion: float = 0.0
+    dive_deg_s2_m: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a camera that cannot be."""
@@ -54,6 +63,15 @@ class CameraRig:
             angle = getattr(self, name)
             require_finite(**{name: angle})
             require(abs(angle) < _UPRIGHT_DEG, f"{name} must lie within ±{_UPRIGHT_DEG:.0f}°")
+        for name, most in (("distortion", _STRONGEST), ("dive_deg_s2_m", _SOFTEST_DEG_S2_M)):
+            require(abs(getattr(self, name)) <= most, f"{name} must lie within ±{most:g}")
+
+    def when_braking(self, braking_mps2: float) -> "CameraRig":
+        """Return the camera as it sits while the vehicle brakes so hard (negative: speeds up)."""
+        if self.dive_deg_s2_m == 0:
+            return self
+        hard = min(max(braking_mps2, -_HARDEST_MPS2), _HARDEST_MPS2)
+        return replace(self, pitch_deg=self.pitch_deg + self.dive_deg_s2_m * hard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

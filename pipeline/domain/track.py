@@ -1,7 +1,7 @@
 """Where the vehicle was: fixes, the track they make, and the pose at an instant. Pure."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from pipeline.domain.checks import require, require_aware, require_positive
 from pipeline.domain.places import GridRef, GroundError, LonLat
@@ -104,8 +104,29 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockOffset:
-    """What is added to the camera's clock to give UTC, with how it was learnt."""
+    """What is added to the camera's clock to give UTC, with how it was learnt.
+
+    Attributes:
+        offset_s: At a clip's first frame.
+        sigma_s: 95 % of truths lie within twice this.
+        how: In words for the report.
+        drift: By how many seconds more for each second of footage: the clock loses them.
+    """
 
     offset_s: float
     sigma_s: float
     how: str
+    drift: float = 0.0
+
+    def later(self, seconds: float) -> "ClockOffset":
+        """Return the offset of a clip that begins so much later by the camera's clock."""
+        return replace(self, offset_s=self.offset_s + self.drift * seconds)
+
+    def instant(self, started_at: datetime, seconds: float) -> datetime:
+        """Return the true time of a frame so long after a clip's first one."""
+        start = started_at + timedelta(seconds=self.offset_s)
+        return start + timedelta(seconds=seconds * (1 + self.drift))
+
+    def seconds(self, started_at: datetime, instant: datetime) -> float:
+        """Return how long after a clip's first frame a true instant is, by the camera's clock."""
+        return (instant - self.instant(started_at, 0.0)).total_seconds() / (1 + self.drift)

@@ -8,7 +8,7 @@ product shows, so the focal length must be given (Hartley and Zisserman, *Multip
 Geometry*, 2nd ed., 13.1: homographies induced by a plane).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,21 +51,22 @@ class Pinhole:
 
     def rays(self, pixels: Array) -> Array:
         """Return N×3 directions (right, down, 1) of N×2 pixels."""
-        return np.column_stack(((pixels - self._centre) / self.focal_px, np.ones(len(pixels))))
+        return np.column_stack(((pixels - self.centre) / self.focal_px, np.ones(len(pixels))))
 
     def pixels(self, seen: Array) -> Array:
         """Return N×2 pixels of N×3 points in camera axes; far off for points behind it."""
         depth = np.maximum(seen[:, 2:], _NEARLY_NOTHING)
-        return np.asarray(seen[:, :2] / depth * self.focal_px + self._centre, np.float64)
+        return np.asarray(seen[:, :2] / depth * self.focal_px + self.centre, np.float64)
 
     @property
     def matrix(self) -> Array:
         """The 3×3 that makes pixels of directions."""
-        x, y = self._centre
+        x, y = self.centre
         return np.array([[self.focal_px, 0, x], [0, self.focal_px, y], [0, 0, 1]])
 
     @property
-    def _centre(self) -> Array:
+    def centre(self) -> Array:
+        """The picture's middle, pixels."""
         return np.array([(self.width_px - 1) / 2, (self.height_px - 1) / 2])
 
 
@@ -131,11 +132,15 @@ class FittedMotion:
         motion: The fitted one.
         sigmas: Standard deviation of each of its seven numbers, if points err independently.
         errors_px: N: how far each point lies from where the motion would have it.
+        before: N×2, the points in the first picture …
+        after: … and in the second, pixels.
     """
 
     motion: Motion
     sigmas: Array
     errors_px: Array
+    before: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    after: Array = field(default_factory=lambda: np.zeros((0, 2)))
 
     def explained(self, within_px: float) -> float:
         """Return the share of points that lie as near."""
@@ -205,7 +210,18 @@ def fit_motion(
     errors = np.hypot(off[:, 0], off[:, 1])
     sigmas = np.zeros(len(middle))
     sigmas[free] = _sigmas(solved.jac, errors, tolerances_px[-1])
-    return FittedMotion(motion=Motion.from_values(values), sigmas=sigmas, errors_px=errors)
+    return FittedMotion(
+        motion=Motion.from_values(values),
+        sigmas=sigmas,
+        errors_px=errors,
+        before=before,
+        after=after,
+    )
+
+
+def seen_again(before: Array, camera: Pinhole, motion: Motion) -> Array:
+    """Return N×2: where points of the road, N×2 pixels of the first picture, lie in the second."""
+    return camera.pixels(_moved(motion.values, camera.rays(before)))
 
 
 def _moved(values: Array, rays: Array) -> Array:

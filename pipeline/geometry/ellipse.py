@@ -7,7 +7,7 @@ edges of a box determine the ellipse's centre and half axes without approximatio
 come from the implicit function theorem at the solution.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.looks import PixelBox
+from pipeline.geometry.distortion import bent, straightened
 from pipeline.geometry.ground import camera_axes, ground_points
 
 Array = NDArray[np.float64]
@@ -78,8 +79,7 @@ def project_ellipse(ellipse: GroundEllipse, rig: CameraRig) -> PixelBox:
     edges = _boxes_of(_halves(ellipse), _onto(rig), _centre(rig))
     if not np.isfinite(edges).all():
         raise ValueError("the ellipse is not wholly ahead of the camera")
-    left, top, right, bottom = edges.tolist()
-    return PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
+    return _box(_edges_through(bent, edges, rig))
 
 
 def ellipse_of_box(box: PixelBox, rig: CameraRig) -> GroundEllipse | None:
@@ -88,7 +88,8 @@ def ellipse_of_box(box: PixelBox, rig: CameraRig) -> GroundEllipse | None:
     Returns:
         None when the box reaches above the horizon.
     """
-    found = _solve(_edges(box), rig)
+    pinhole = replace(rig, distortion=0.0) if rig.distortion else rig
+    found = _solve(_edges_through(straightened, _edges(box), rig), pinhole)
     if found is None:
         return None
     right, forward, half_width, half_length = found.tolist()
@@ -119,6 +120,17 @@ def ellipse_errors(
     to_full = np.array([1.0, 1.0, 2.0, 2.0])
     both = np.outer(to_full, to_full)
     return EllipseErrors(own=own * both, shared=shared * both)
+
+
+def _edges_through(way: Callable[..., Array], edges: Array, rig: CameraRig) -> Array:
+    """Return a box's edges through the lens, one way or the other: those of their middles."""
+    if not rig.distortion:
+        return edges
+    left, top, right, bottom = edges
+    across, down = (left + right) / 2, (top + bottom) / 2
+    middles = np.array([[left, down], [across, top], [right, down], [across, bottom]])
+    moved = way(middles - _centre(rig), focal_px=rig.focal_px, distortion=rig.distortion)
+    return np.asarray(np.diag((moved + _centre(rig))[:, [0, 1, 0, 1]]), np.float64)
 
 
 def _solve(edges: Array, rig: CameraRig) -> Array | None:
@@ -208,6 +220,11 @@ def _slopes_by_rig(halves: Array, rig: CameraRig) -> Array:
 
 def _halves(ellipse: GroundEllipse) -> Array:
     return np.array([ellipse.right_m, ellipse.forward_m, ellipse.width_m / 2, ellipse.length_m / 2])
+
+
+def _box(edges: Array) -> PixelBox:
+    left, top, right, bottom = edges.tolist()
+    return PixelBox(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
 
 
 def _edges(box: PixelBox) -> Array:

@@ -1,4 +1,4 @@
-"""From pixels to the ground and back: a pinhole camera over a flat road. Pure.
+"""From pixels to the ground and back: a camera over a flat road. Pure.
 
 Frames of reference: *vehicle* x right, y forward, z up, origin on the road under the camera;
 *camera* x right, y down, z forward. Angles are signed as in DESIGN §4: pitch + = nose down,
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
+from pipeline.geometry.distortion import bent, straightened
 
 Array = NDArray[np.float64]
 
@@ -46,13 +47,10 @@ def ground_points(pixels: Array, rig: CameraRig) -> Array:
     Returns:
         N×2, columns right and forward of the camera's foot, metres; NaN above the horizon.
     """
-    rays = np.column_stack(
-        (
-            (pixels[:, 0] - rig.width_px / 2) / rig.focal_px,
-            (pixels[:, 1] - rig.height_px / 2) / rig.focal_px,
-            np.ones(len(pixels)),
-        )
-    )
+    offsets = pixels - np.array([rig.width_px / 2, rig.height_px / 2])
+    if rig.distortion:
+        offsets = straightened(offsets, focal_px=rig.focal_px, distortion=rig.distortion)
+    rays = np.column_stack((offsets / rig.focal_px, np.ones(len(pixels))))
     axes = camera_axes(pitch_deg=rig.pitch_deg, yaw_deg=rig.yaw_deg, roll_deg=rig.roll_deg)
     directions = rays @ axes.T
     down = -directions[:, 2]
@@ -78,6 +76,8 @@ def image_points(ground: Array, rig: CameraRig) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = np.where(seen[:, 2] > _HORIZON_MARGIN, seen[:, 2], np.nan)
         pixels: Array = seen[:, :2] / depth[:, None] * rig.focal_px
+    if rig.distortion:
+        pixels = bent(pixels, focal_px=rig.focal_px, distortion=rig.distortion)
     pixels += np.array([rig.width_px / 2, rig.height_px / 2])
     return pixels
 

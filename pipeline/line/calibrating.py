@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import cv2
@@ -15,9 +14,16 @@ from pipeline.domain.camera import FoundCamera
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, WantedFrame
 from pipeline.domain.ports import Footage, Ledger
+from pipeline.geometry.distortion import straightening_maps
 from pipeline.geometry.egomotion import Pinhole
 from pipeline.line.prepare import PlacedClip, PreparedDrive
-from pipeline.stages.calibrate import CalibrateSettings, Calibration, FollowedRoad, calibrated
+from pipeline.stages.calibrate import (
+    CalibrateSettings,
+    Calibration,
+    FollowedRoad,
+    calibrated,
+    lens_of,
+)
 from pipeline.stages.follow import FollowSettings, PicturePair, RoadFollower
 
 # The next picture is asked for so much later: one of these is another one from 10 a second on.
@@ -25,6 +31,9 @@ _SOON_S = (0.042, 0.11)
 # Pictures farther apart than this are no pair.
 _APART_S = 0.6
 _A_LITTLE = 1e-3
+_TURN_S = 0.5
+# Through a lens that bends much points are followed badly; after so many corrections it is known.
+_LENSES = 2
 
 
 def calibrate_drive(
@@ -45,8 +54,28 @@ def calibrate_drive(
     Raises:
         InputError: A clip cannot be opened.
     """
+    clock = prepared.clips[0].clock
+    road = _followed(prepared, footage, settings, on_second)
+    bends = not prepared.rig.distortion
+    for _ in range(_LENSES):
+        lens = lens_of(road, prepared.rig, clock, bends=bends, settings=settings)
+        if lens is None:
+            break
+        prepared = replace(prepared, rig=lens)
+        road = _followed(prepared, footage, settings, on_second)
+    return calibrated(road, prepared.rig, clock, settings=settings)
+
+
+def _followed(
+    prepared: PreparedDrive,
+    footage: Footage,
+    settings: CalibrateSettings,
+    on_second: Callable[[float], None],
+) -> FollowedRoad:
+    """Return the road as it is followed through the rig's lens."""
     following = FollowSettings(height_m=prepared.rig.mount_height_m)
     camera = Pinhole.of(prepared.rig, width_px=following.width_px)
+    straighten = _straightener(camera, prepared.rig.distortion)
     follower = RoadFollower(camera=camera, settings=following)
     zero = prepared.clips[0].begins_at
     seconds = 0.0
@@ -55,26 +84,24 @@ def calibrate_drive(
         for before, after in _pairs(placed, begin_s, end_s, footage, settings):
             began_s, ended_s = (placed.clip.seconds_at(frame.ref.pts) for frame in (before, after))
             at_s = (began_s + ended_s) / 2
+            speed_mps, turn_a_s = _motion_at(prepared, placed, at_s)
             follower.take(
                 PicturePair(
-                    before=_grey(before, camera),
-                    after=_grey(after, camera),
+                    before=straighten(_grey(before, camera)),
+                    after=straighten(_grey(after, camera)),
                     at_s=late_s + at_s,
                     lasting_s=ended_s - began_s,
-                    speed_mps=_speed_at(prepared, placed, at_s),
+                    speed_mps=speed_mps,
+                    turn_a_s=turn_a_s,
                 )
             )
             on_second(seconds + at_s - begin_s)
         seconds += end_s - begin_s
-    return calibrated(
-        FollowedRoad(
-            pairs=tuple(follower.pairs),
-            refused=follower.refused,
-            fixes=prepared.placer.fixes_since(zero),
-        ),
-        prepared.rig,
-        prepared.clips[0].clock,
-        settings=settings,
+    return FollowedRoad(
+        pairs=tuple(follower.pairs),
+        refused=follower.refused,
+        camera=camera,
+        fixes=prepared.placer.fixes_since(zero),
     )
 
 
@@ -132,7 +159,11 @@ def with_camera(prepared: PreparedDrive, found: FoundCamera) -> PreparedDrive:
     """Return the drive with what was found; a clock that could not be told stays as it was."""
     clips = prepared.clips
     if found.clock is not None:
-        clips = tuple(replace(placed, clock=found.clock) for placed in clips)
+        clock, zero = found.clock, clips[0].started_at
+        clips = tuple(
+            replace(placed, clock=clock.later((placed.started_at - zero).total_seconds()))
+            for placed in clips
+        )
     return replace(prepared, rig=found.rig, clips=clips)
 
 
@@ -152,7 +183,14 @@ def spans_to_compare(
         for begin_s, end_s in pairwise(edges):
             change = _change(prepared, placed, float(begin_s), float(end_s))
             spans.append((change, placed, float(begin_s), float(end_s)))
-    taken = sorted(spans, key=lambda span: -span[0])[: settings.spans]
+    # A clock may drift over a long drive: then each part of the drive gives a span.
+    whole_s = sum(placed.clip.duration_s for placed in prepared.clips)
+    parts = [spans]
+    if whole_s > settings.drifts_over_s and len(spans) > settings.spans:
+        cuts = np.linspace(0, len(spans), settings.spans + 1).round().astype(int)
+        parts = [spans[begin:end] for begin, end in pairwise(cuts.tolist())]
+    each = settings.spans // len(parts)
+    taken = [one for part in parts for one in sorted(part, key=lambda span: -span[0])[:each]]
     chosen = {(id(placed), begin_s) for _, placed, begin_s, _ in taken}
     for _, placed, begin_s, end_s in spans:
         if (id(placed), begin_s) in chosen:
@@ -164,7 +202,7 @@ def _change(prepared: PreparedDrive, placed: PlacedClip, begin_s: float, end_s: 
     velocities = []
     for at_s in np.arange(begin_s, end_s, 1.0):
         try:
-            pose = prepared.placer.pose_at(placed.begins_at + timedelta(seconds=float(at_s)))
+            pose = prepared.placer.pose_at(placed.instant_at(float(at_s)))
         except InputError:
             continue
         velocities.append(pose.speed_mps * np.exp(1j * np.radians(pose.heading_deg)))
@@ -200,9 +238,30 @@ def _grey(frame: Frame, camera: Pinhole) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _speed_at(prepared: PreparedDrive, placed: PlacedClip, at_s: float) -> float:
-    """Return the speed by GPS; 0 where there is no position."""
+def _straightener(
+    camera: Pinhole, distortion: float
+) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """Return what makes a pinhole's picture of a lens's."""
+    if not distortion:
+        return lambda grey: grey
+    maps = straightening_maps(
+        camera.width_px, camera.height_px, focal_px=camera.focal_px, distortion=distortion
+    )
+
+    def straighten(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        straight = cv2.remap(grey, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(straight, np.uint8)
+
+    return straighten
+
+
+def _motion_at(prepared: PreparedDrive, placed: PlacedClip, at_s: float) -> tuple[float, float]:
+    """Return speed and turn (radians a second to the right) by GPS; 0 where it is silent."""
     try:
-        return prepared.placer.pose_at(placed.begins_at + timedelta(seconds=at_s)).speed_mps
+        early, pose, late = (
+            prepared.placer.pose_at(placed.instant_at(at_s + by)) for by in (-_TURN_S, 0.0, _TURN_S)
+        )
     except InputError:
-        return 0.0
+        return 0.0, 0.0
+    turned = (late.heading_deg - early.heading_deg + 180) % 360 - 180
+    return pose.speed_mps, math.radians(turned) / (2 * _TURN_S)

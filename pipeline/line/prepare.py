@@ -43,7 +43,11 @@ class PlacedClip:
     @property
     def begins_at(self) -> datetime:
         """True time of the first frame."""
-        return self.started_at + timedelta(seconds=self.clock.offset_s)
+        return self.instant_at(0.0)
+
+    def instant_at(self, seconds: float) -> datetime:
+        """Return the true time of a frame so long after the first one."""
+        return self.clock.instant(self.started_at, seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class PreparedDrive:
     def span_m(self) -> tuple[float, float]:
         """Chainage at which the first clip begins and the last one ends."""
         first, last = self.clips[0], self.clips[-1]
-        end = last.begins_at + timedelta(seconds=last.clip.duration_s)
+        end = last.instant_at(last.clip.duration_s)
         return self.placer.chainage_at(first.begins_at), self.placer.chainage_at(end)
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import perf_counter
 from typing import TypeVar
 
@@ -175,8 +175,7 @@ class _PieceSurvey:
 
     def instant(self, ref: FrameRef) -> datetime:
         """Return the true time of a frame."""
-        seconds = self.placed.clip.seconds_at(ref.pts)
-        return self.placed.begins_at + timedelta(seconds=seconds)
+        return self.placed.instant_at(self.placed.clip.seconds_at(ref.pts))
 
     def screen(self, frame: Frame) -> NotLooked | None:
         return screen_frame(frame.pixels, settings=self.settings.screen)
@@ -282,7 +281,8 @@ class _PieceSurvey:
         self.refused.append((ref, chainage_m, look))
 
     def _locate(self, frame: Frame, look: Looked, pose: Pose) -> list[Observation]:
-        rig = self.prepared.rig
+        braking_mps2 = self.prepared.placer.braking_at(pose.taken_at)
+        rig = self.prepared.rig.when_braking(braking_mps2)
         scale = max(rig.width_px, rig.height_px) / self.run.detector.longest_side_px
         sighting = Sighting(
             run_id=self.run.run_id,

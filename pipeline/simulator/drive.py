@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _MOVING_OFF_MPS2 = 1.5
 _R95_PER_AXIS = 2.4477
 # The vehicle pitches in steps, so that the renderer can keep what depends on the pitch alone.
 _PITCH_STEP_DEG = 0.05
+_SPRINGS_S = 0.5
 STARTED_AT = datetime(2026, 2, 10, 10, 0, tzinfo=UTC)
 
 
@@ -53,6 +55,7 @@ class PassRules:
         towards_start: Driven in the other direction, in the other lane.
         camera_clock_behind_s: True time minus what the camera's clock says.
         pitch_jitter_deg: Standard deviation of the vehicle's pitching.
+        dive_deg_s2_m: By how much the nose dips for each m/s² of braking.
         gps: How the receiver errs.
     """
 
@@ -62,6 +65,7 @@ class PassRules:
     towards_start: bool = False
     camera_clock_behind_s: float = 0.0
     pitch_jitter_deg: float = 0.2
+    dive_deg_s2_m: float = 0.0
     gps: Gps = Gps()
 
 
@@ -110,9 +114,20 @@ class Pass:
                 easting_m=e, northing_m=n, heading_deg=(heading + (180.0 if back else 0.0)) % 360
             ),
             street_m=street_m,
-            pitch_off_deg=round(_smooth(self._pitch_deg, t_s / self.duration_s) / _PITCH_STEP_DEG)
-            * _PITCH_STEP_DEG,
+            pitch_off_deg=round(self._pitch_off_deg(t_s) / _PITCH_STEP_DEG) * _PITCH_STEP_DEG,
         )
+
+    def _pitch_off_deg(self, t_s: float) -> float:
+        """Return how far the nose dips: of itself, and by braking."""
+        braking = -float(np.interp(t_s, self._t, self._accelerated))
+        return _smooth(self._pitch_deg, t_s / self.duration_s) + self.rules.dive_deg_s2_m * braking
+
+    @cached_property
+    def _accelerated(self) -> Array:
+        """Acceleration at each step, m/s², as springs pass it on: over half a second."""
+        over = np.ones(round(_SPRINGS_S / _STEP_S))
+        speeds = np.gradient(self._driven, _STEP_S)
+        return np.convolve(np.gradient(speeds, _STEP_S), over / len(over), mode="same")
 
     def fixes(self, grid: Grid, *, true: bool = False) -> tuple[RawFix, ...]:
         """Return what the receiver reported, or (`true`) where it really was, at its rate."""

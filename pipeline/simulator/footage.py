@@ -3,17 +3,20 @@
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.footage import Clip, Frame, FrameRef, WantedFrame
 from pipeline.domain.ids import ClipSha256
+from pipeline.geometry.distortion import straightened
 from pipeline.simulator.drive import Pass, lens_at
 from pipeline.simulator.surface import Surface
 from pipeline.simulator.view import render_view
@@ -42,7 +45,12 @@ def clip_of(driven: Pass, rig: CameraRig) -> Clip:
 
 
 def street_painter(surface: Surface, rig: CameraRig) -> Painter:
-    """Return what renders a pass's view at an instant; same instant, same pixels."""
+    """Return what renders a pass's view at an instant; same instant, same pixels.
+
+    A lens that bends is painted by bending the picture of a pinhole that sees as much.
+    """
+    if rig.distortion:
+        return _bending_painter(surface, rig)
 
     def paint(driven: Pass, t_s: float) -> Picture:
         moment = driven.at(t_s)
@@ -58,6 +66,24 @@ def street_painter(surface: Surface, rig: CameraRig) -> Painter:
         )
 
     return paint
+
+
+def _bending_painter(surface: Surface, rig: CameraRig) -> Painter:
+    size = np.array([rig.width_px, rig.height_px])
+    rows, columns = np.mgrid[0 : rig.height_px, 0 : rig.width_px].astype(np.float64)
+    offsets = np.stack((columns, rows), axis=-1) - (size - 1) / 2
+    shown = straightened(offsets, focal_px=rig.focal_px, distortion=rig.distortion)
+    wide, high = (int(2 * np.abs(shown[..., i]).max()) + 3 for i in (0, 1))
+    pinhole = replace(rig, width_px=wide, height_px=high, distortion=0.0)
+    paint = street_painter(surface, pinhole)
+    taken = (shown + (np.array([wide, high]) - 1) / 2).astype(np.float32)
+
+    def bend(driven: Pass, t_s: float) -> Picture:
+        straight = paint(driven, t_s)
+        seen = cv2.remap(straight, taken[..., 0], taken[..., 1], cv2.INTER_LINEAR)
+        return np.asarray(seen, np.uint8)
+
+    return bend
 
 
 def grey_painter(rig: CameraRig) -> Painter:

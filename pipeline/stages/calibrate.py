@@ -6,6 +6,7 @@ way by GPS the height follows, and from both ways' course in time the clock.
 """
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,15 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig, FoundCamera
 from pipeline.domain.track import ClockOffset
-from pipeline.geometry.calibration import (
-    ClockEstimate,
-    Estimate,
-    PairMotion,
-    PoseEstimate,
-    pool_clock,
-    pool_pose,
-)
+from pipeline.geometry.calibration import Estimate, PairMotion, PoseEstimate, pool_pose
+from pipeline.geometry.clock import ClockEstimate, pool_clock, pool_drift
+from pipeline.geometry.egomotion import Pinhole
 from pipeline.geometry.ground import image_points
+from pipeline.geometry.lens import fit_distortion
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -35,8 +32,8 @@ _FAR_OFF_PX = 1e5
 _SLOWEST_MPS = 2.0
 _HOUR_S = 3600.0
 _MUCH_LESS = 0.2
-# An offset that is known fills a small part of what was searched: were all alike, 0.58 of it.
-_CLEAR_SHARE = 0.25
+# A dip by braking is used where it is beyond doubt; no vehicle dips more.
+_SURELY, _DEEPEST_DEG_S2_M = 2.5, 1.5
 # What is known no better than this, by its unit, was assumed and not measured.
 _MEASURED = {"deg": 1.0, "m": 0.15}
 
@@ -51,9 +48,15 @@ class CalibrateSettings:
         spans: … and so many of them, those in which speed and direction change the most.
         clock_within_s: Offsets of the clock up to this are looked for.
         clock_known_s: An offset whose sigma is larger is not taken for known.
+        drifts_over_s: In longer footage the clock may drift, and spans are taken from all over it.
         pitch_known_deg: A rig whose pitch is known less well is worth calibrating …
         height_known_share: … or whose height is, as a share of it.
-        moved_sigmas: A pose that differs by more from what was given: the camera was moved.
+        moved_sigmas: A pose that differs by more from what was given: the camera was moved. A
+            lens whose distortion does from none bends.
+        lens_every: One in so many pairs is asked how the lens bends.
+        bends_from: A lens that bends less is left a pinhole.
+        lens_better: The focal length is taken from turns where they know it so much better than
+            it was known.
     """
 
     pairs_a_s: float = 5.0
@@ -61,9 +64,13 @@ class CalibrateSettings:
     spans: int = 3
     clock_within_s: float = 4.0
     clock_known_s: float = 0.3
+    drifts_over_s: float = 1200.0
     pitch_known_deg: float = 0.5
     height_known_share: float = 0.08
     moved_sigmas: float = 3.0
+    lens_every: int = 8
+    bends_from: float = 0.03
+    lens_better: float = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +96,14 @@ class FollowedRoad:
         pairs: How the camera moved, in order of time; seconds from when the footage began, by
             the camera's clock as far as it is known.
         refused: In how many more pairs the road could not be followed.
+        camera: The lens that they were followed through.
         fixes: N×3: seconds from the same instant by the track's clock, easting, northing. What
             lies between the two is what remains of the clock's offset.
     """
 
     pairs: tuple[PairMotion, ...]
     refused: int
+    camera: Pinhole
     fixes: Array
 
 
@@ -109,22 +118,25 @@ def calibrated(
         clock: Likewise.
         settings: What is taken for known.
     """
-    pairs, refused = road.pairs, road.refused
-    motion, hours = _motion(road, clock, settings)
+    drift = _drift(road, settings)
+    # By a clock that does not drift, from second 0 on.
+    pairs = tuple(replace(pair, at_s=pair.at_s * (1 + drift)) for pair in road.pairs)
+    road = replace(road, pairs=pairs)
+    motion, hours = _motion(road, rig, clock, settings)
     # At the edge the track may be another drive's: nothing of it is used.
     fitting = None if motion is None or motion.at_edge else motion
-    least = _SLOWEST_MPS / (fitting.height.value if fitting else rig.mount_height_m)
-    pose = pool_pose([pair for pair in pairs if pair.heights_a_s > least])
-    known = fitting is not None and fitting.offset.sigma <= min(
-        settings.clock_known_s, fitting.within_s * _CLEAR_SHARE
-    )
+    height_m = fitting.height.value if fitting else rig.mount_height_m
+    pose = pool_pose(pairs, height_m=height_m, least_a_s=_SLOWEST_MPS / height_m)
+    known = fitting is not None and fitting.is_known(settings.clock_known_s)
     words = (_words_of_pose(pose, road), _words_of_clock(motion, hours, known=known))
     seen: ClockOffset | None = None
     if fitting is not None and known and fitting.offset.sigma < clock.sigma_s:
         seen = ClockOffset(
             offset_s=clock.offset_s + fitting.offset.value,
             sigma_s=fitting.offset.sigma,
-            how=f"motion in the picture against GPS, {fitting.intervals} intervals",
+            how=f"motion in the picture against GPS, {fitting.intervals} intervals"
+            + (f"; it loses {drift * _HOUR_S:+.1f} s an hour" if drift else ""),
+            drift=drift,
         )
     found = _estimates(pose, fitting, rig)
     moved = tuple(
@@ -136,16 +148,25 @@ def calibrated(
     )
     return Calibration(
         found=FoundCamera(
-            rig=_joined(rig, found),
+            rig=_joined(rig, found, None if pose is None else pose.dive),
             clock=seen,
             pairs=len(pairs),
-            refused=refused,
+            refused=road.refused,
             moved=moved,
             words=tuple(sentence for sentence in words if sentence),
         ),
         pose=pose,
         motion=motion,
     )
+
+
+def _drift(road: FollowedRoad, settings: CalibrateSettings) -> float:
+    """Return by how much more the clock is off for each second; 0 where that is not told."""
+    course = pool_drift(road.pairs, road.fixes, within_s=settings.clock_within_s)
+    if course is None:
+        return 0.0
+    drift = course[1]
+    return drift.value if abs(drift.value) > settings.moved_sigmas * drift.sigma else 0.0
 
 
 def _words_of_pose(pose: PoseEstimate | None, road: FollowedRoad) -> str:
@@ -191,19 +212,67 @@ def _words_of_clock(motion: ClockEstimate | None, hours: int, *, known: bool) ->
     return ""
 
 
+def lens_of(
+    road: FollowedRoad,
+    rig: CameraRig,
+    clock: ClockOffset,
+    *,
+    bends: bool,
+    settings: CalibrateSettings,
+) -> CameraRig | None:
+    """Return the rig with the lens that the followed road tells; None if it tells nothing new.
+
+    Turns tell the focal length where it was only assumed, and the near road to the sides tells
+    how the lens bends. The road must then be followed anew, through that lens.
+
+    Args:
+        road: What was followed, through the rig's lens.
+        rig: What was known; of the distortion, what is left over is found.
+        clock: Likewise.
+        bends: Whether the distortion is to be found: nobody gave it.
+        settings: What is taken for known.
+    """
+    found: dict[str, Any] = {}
+    apart = [pair.fitted for pair in road.pairs[:: settings.lens_every]]
+    bend = fit_distortion(apart, road.camera) if bends else None
+    if bend is not None and _is_worth_straightening(bend, rig, settings):
+        found["distortion"] = rig.distortion + bend.value
+    motion, _ = _motion(road, rig, clock, settings)
+    known = rig.focal_sigma_px / rig.focal_px
+    if motion is not None and not motion.at_edge:
+        share = motion.focal_share
+        if share.sigma / share.value < settings.lens_better * known:
+            found["focal_px"] = rig.focal_px * share.value
+            found["focal_sigma_px"] = rig.focal_px * share.sigma
+    if not found:
+        return None
+    names = {"distortion": "distortion of the lens", "focal_px": "focal length"}
+    what = " and ".join(words for name, words in names.items() if name in found)
+    seen = f"estimated from the footage: {what}; else "
+    return replace(rig, how=seen + rig.how.removeprefix(seen), **found)
+
+
+def _is_worth_straightening(bend: Estimate, rig: CameraRig, settings: CalibrateSettings) -> bool:
+    """Return whether the lens bends beyond doubt; of one that does, less is worth mending."""
+    if rig.distortion:
+        return abs(bend.value) > settings.bends_from / 2
+    return abs(bend.value) > max(settings.moved_sigmas * bend.sigma, settings.bends_from)
+
+
 def _motion(
-    road: FollowedRoad, clock: ClockOffset, settings: CalibrateSettings
+    road: FollowedRoad, rig: CameraRig, clock: ClockOffset, settings: CalibrateSettings
 ) -> tuple[ClockEstimate | None, int]:
     """Return height and clock, and by how many whole hours the clock is off: summer time."""
-    here = _shifted(road, 0, settings)
+    share = rig.focal_sigma_px / rig.focal_px
+    here = _shifted(road, 0, share, settings)
     # A clock that was given is not doubted by hours; and without a fit here there is nothing to
     # be better than.
     if here is None or clock.sigma_s <= settings.clock_known_s:
         return here, 0
     best, hours = here, 0
     for other in (1, -1):
-        one = _shifted(road, other, settings)
-        clear = one is not None and not one.at_edge and one.offset.sigma <= settings.clock_known_s
+        one = _shifted(road, other, share, settings)
+        clear = one is not None and one.is_known(settings.clock_known_s)
         # An hour is a grave word: it must fit by far better than the clock as it is.
         if one is not None and clear and one.unexplained < _MUCH_LESS * best.unexplained:
             best, hours = one, other
@@ -211,9 +280,11 @@ def _motion(
     return replace(best, offset=offset), hours
 
 
-def _shifted(road: FollowedRoad, hours: int, settings: CalibrateSettings) -> ClockEstimate | None:
+def _shifted(
+    road: FollowedRoad, hours: int, focal_share: float, settings: CalibrateSettings
+) -> ClockEstimate | None:
     fixes = road.fixes - np.array([hours * _HOUR_S, 0, 0])
-    return pool_clock(road.pairs, fixes, within_s=settings.clock_within_s)
+    return pool_clock(road.pairs, fixes, within_s=settings.clock_within_s, focal_share=focal_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +333,7 @@ def _moved_words(name: str, given: float, seen: float) -> str:
     )
 
 
-def _joined(rig: CameraRig, found: dict[str, _Found]) -> CameraRig:
+def _joined(rig: CameraRig, found: dict[str, _Found], dive: Estimate | None) -> CameraRig:
     """Return the rig with estimates in place of what was only assumed.
 
     What the focal length adds does not count here: angles and height that were estimated with
@@ -273,12 +344,16 @@ def _joined(rig: CameraRig, found: dict[str, _Found]) -> CameraRig:
         for name, one in found.items()
         if one.own_sigma < getattr(rig, _sigma_of(name)) and not _is_measured(rig, name)
     }
-    if not better:
+    dives = dive is not None and not rig.dive_deg_s2_m and dive.value > _SURELY * dive.sigma
+    if not better and not dives:
         return rig
     values = asdict(rig)
+    if dive is not None and dives:
+        values["dive_deg_s2_m"] = min(dive.value, _DEEPEST_DEG_S2_M)
     for name, one in better.items():
         values |= {name: one.value, _sigma_of(name): one.sigma}
-    what = ", ".join(name.rsplit("_", 1)[0].replace("_", " ") for name in better)
+    names = [name.rsplit("_", 1)[0].replace("_", " ") for name in better]
+    what = ", ".join([*names, "dip by braking"] if dives else names)
     values["how"] = f"estimated from the footage: {what}; else {rig.how}"
     return CameraRig(**values)
 

@@ -27,7 +27,9 @@ Grey = NDArray[np.uint8]
 # What is expected of a camera of which nothing is known, and of one that was found: degrees,
 # heights and radians.
 _UNKNOWN = np.array([12.0, 6.0, 4.0, 1.5, 0.03, 0.03, 0.03])
-_FOUND = np.array([2.0, 2.0, 2.0, 0.5, 0.01, 0.01, 0.01])
+_FOUND = np.array([2.0, 2.0, 2.0, 0.5, 0.01, 0.02, 0.01])
+# A vehicle pitches and leans by less, and on a bend a camera looks past the way it goes by less.
+_SPRINGS_DEG = np.array([3.0, 8.0, 3.0])
 _START_PITCHES_DEG = (5.0, 20.0, 35.0)
 _START_SHARES = (0.4, 1.0, 2.5)
 # Features that are matched by their looks, and what must hold of them.
@@ -95,6 +97,7 @@ class PicturePair:
         at_s: The middle between them, seconds by the camera's clock.
         lasting_s: Time between them.
         speed_mps: By GPS, as far as the clock is known.
+        turn_a_s: By GPS likewise, radians a second to the right.
     """
 
     before: Grey
@@ -102,6 +105,7 @@ class PicturePair:
     at_s: float
     lasting_s: float
     speed_mps: float
+    turn_a_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +132,7 @@ class RoadFollower:
     _heights_m: list[float] = field(default_factory=list)
     _pose: Motion | None = None
     _heights_a_s: float = 0.0
+    _turn_a_s: float = 0.0
 
     def take(self, pair: PicturePair) -> None:
         """Follow the road through one more pair."""
@@ -177,12 +182,16 @@ class RoadFollower:
         before, after = even_light(pair.before), even_light(pair.after)
         by_gps = pair.speed_mps / self.settings.height_m
         best: FittedMotion | None = None
-        for rate in (self._heights_a_s, by_gps, 0.0, self._heights_a_s / 2):
-            expected = Expected(
-                motion=self._pose.with_heights(rate * pair.lasting_s), spread=_FOUND
-            )
+        for rate, turn in (
+            (self._heights_a_s, self._turn_a_s),
+            (by_gps, pair.turn_a_s),
+            (by_gps, 0.0),
+            (0.0, 0.0),
+            (self._heights_a_s / 2, self._turn_a_s),
+        ):
+            expected = self._expected(pair.lasting_s, rate, turn)
             found = follow_road(before, after, self.camera, expected, settings=self.settings)
-            if found is None:
+            if found is None or not self._is_same_camera(found.motion):
                 continue
             if best is None or found.explained(_NEAR_PX) > best.explained(_NEAR_PX):
                 best = found
@@ -191,8 +200,25 @@ class RoadFollower:
         if best is None or best.explained(_NEAR_PX) < self.settings.least_explained:
             self.refused += 1
             return
-        self._heights_a_s = best.motion.heights / pair.lasting_s
-        self.pairs.append(PairMotion(at_s=pair.at_s, lasting_s=pair.lasting_s, fitted=best))
+        followed = PairMotion(at_s=pair.at_s, lasting_s=pair.lasting_s, fitted=best)
+        self._heights_a_s, self._turn_a_s = followed.heights_a_s, followed.turn_a_s
+        self.pairs.append(followed)
+
+    def _is_same_camera(self, motion: Motion) -> bool:
+        """Return whether a motion is one of the camera that was found, on springs and in bends."""
+        assert self._pose is not None  # noqa: S101 - called only when it is known
+        off = np.abs(motion.values - self._pose.values)[:3]
+        return bool((off < _SPRINGS_DEG).all())
+
+    def _expected(self, lasting_s: float, heights_a_s: float, turn_a_s: float) -> Expected:
+        """Return what is expected of a vehicle that moves and turns at such rates."""
+        assert self._pose is not None  # noqa: S101 - called only when it is known
+        straight = self._pose.with_heights(heights_a_s * lasting_s)
+        down = -camera_axes(
+            pitch_deg=straight.pitch_deg, yaw_deg=straight.yaw_deg, roll_deg=straight.roll_deg
+        )[2]
+        right, under, forward = (down * turn_a_s * lasting_s).tolist()
+        return Expected(motion=replace(straight, turn_rad=(right, under, forward)), spread=_FOUND)
 
 
 def follow_road(

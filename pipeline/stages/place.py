@@ -25,6 +25,7 @@ _LEAST_CHORD_M = 1.0
 _SURE_PACE_MPS = 2.0
 # A receiver that stands gives no course, and none is needed.
 _STILL_MPS = 0.3
+_BRAKES_S = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +176,17 @@ class Placer:
     def chainage_at(self, instant: datetime) -> float:
         """Return the metres travelled up to an instant; constant before and after the track."""
         return float(np.interp(_since(self._track.started_at, instant), self._t, self._chainage))
+
+    def braking_at(self, instant: datetime) -> float:
+        """Return how hard the vehicle brakes, m/s² along its way; negative where it speeds up.
+
+        Over three seconds: a shorter time shows the noise of the positions.
+        """
+        t = _since(self._track.started_at, instant)
+        early, here, late = np.interp(
+            [t - _BRAKES_S, t, t + _BRAKES_S], self._t, self._chainage
+        ).tolist()
+        return float(2 * here - early - late) / _BRAKES_S**2
 
     def is_placeable(self, instant: datetime) -> bool:
         """Return whether `pose_at` would answer."""

@@ -228,10 +228,13 @@ def _row_of_range(rig: CameraRig, range_m: float, *, side: int, roll_deg: float)
     steepest = 59.0
     pitch = max(rig.pitch_deg - 2 * rig.pitch_sigma_deg, -steepest)
     tilt = np.radians(min(max(roll_deg, -steepest), steepest))
-    high = replace(rig, pitch_deg=pitch, roll_deg=0.0)
+    high = replace(rig, pitch_deg=pitch, roll_deg=0.0, distortion=0.0)
     middle = row_at_range(high, range_m) - rig.height_px / 2
     sideways = side * rig.width_px / 2
-    return float(rig.height_px / 2 + middle * np.cos(tilt) - sideways * np.sin(tilt))
+    row = float(middle * np.cos(tilt) - sideways * np.sin(tilt))
+    # At the sides a lens shows the road nearer to the middle than a pinhole, or farther from it.
+    bend = 1 + rig.distortion * (sideways**2 + row**2) / rig.focal_px**2
+    return rig.height_px / 2 + row * max(bend, 0.0)
 
 
 def _close_region(

@@ -29,6 +29,7 @@ class SampleSettings:
 
 # However slowly the vehicle moves, a look is no later than this.
 _LATEST_S = 0.5
+_A_LITTLE = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +72,22 @@ def plan_looks(
         clock: What makes true time of it.
         piece: The span of presentation times asked for.
     """
-    start = started_at + timedelta(seconds=clock.offset_s)
-    first = start + timedelta(seconds=clip.seconds_at(piece.from_pts))
-    begin = bisect_left(instants, first, key=lambda span: span[0])
+    first = clock.instant(started_at, clip.seconds_at(piece.from_pts))
+    # Instants are whole microseconds; what comes just before the piece is told by its ticks.
+    begin = bisect_left(instants, first - _A_LITTLE, key=lambda span: span[0])
     looks = []
     for chainage, (instant, latest) in zip(chainages[begin:], instants[begin:], strict=True):
-        pts = _ticks(instant - start, clip)
+        pts = _ticks(clock.seconds(started_at, instant), clip)
         if pts >= piece.to_pts:
             break
         if pts >= piece.from_pts:
-            wait = min(latest, instant + timedelta(seconds=_LATEST_S)) - start
-            frame = WantedFrame(pts=pts, latest_pts=max(pts, _ticks(wait, clip)))
+            wait = min(latest, instant + timedelta(seconds=_LATEST_S))
+            wait_pts = _ticks(clock.seconds(started_at, wait), clip)
+            frame = WantedFrame(pts=pts, latest_pts=max(pts, wait_pts))
             looks.append(WantedLook(frame=frame, chainage_m=chainage, instant=instant))
     return tuple(looks)
 
 
-def _ticks(since: timedelta, clip: Clip) -> int:
+def _ticks(seconds: float, clip: Clip) -> int:
     """Return the first presentation time at or after so long from the clip's first frame."""
-    return math.ceil(since.total_seconds() / clip.time_base) + clip.first_pts
+    return math.ceil(seconds / clip.time_base) + clip.first_pts

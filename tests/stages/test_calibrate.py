@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.domain.track import ClockOffset
 from pipeline.geometry.calibration import PairMotion
+from pipeline.geometry.egomotion import Pinhole
 from pipeline.stages.calibrate import (
     CalibrateSettings,
     Calibration,
@@ -26,13 +27,15 @@ UNKNOWN = a_rig(
 
 
 def found(pairs: list[PairMotion], fixes: np.ndarray, **rig: float) -> Calibration:
-    road = FollowedRoad(pairs=tuple(pairs), refused=3, fixes=fixes)
+    road = FollowedRoad(pairs=tuple(pairs), refused=3, camera=Pinhole.of(UNKNOWN), fixes=fixes)
     return calibrated(road, replace(UNKNOWN, **rig), CLOCK, settings=SETTINGS)  # type: ignore[arg-type]
 
 
 def test_what_was_known_of_the_clock_is_added_to_what_is_seen() -> None:
     fixes = fixes_of(stopping, offset_s=0.7, seed=1)
-    road = FollowedRoad(pairs=tuple(drive(stopping, seed=1)), refused=0, fixes=fixes)
+    road = FollowedRoad(
+        pairs=tuple(drive(stopping, seed=1)), refused=0, camera=Pinhole.of(UNKNOWN), fixes=fixes
+    )
     hours_off = replace(CLOCK, offset_s=-5 * 3600.0)
     exact = ClockOffset(offset_s=0.7, sigma_s=0.001, how="given")
 

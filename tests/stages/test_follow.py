@@ -63,7 +63,7 @@ def followed(pairs: list[PicturePair]) -> RoadFollower:
 def test_a_camera_of_which_nothing_is_known_is_found(pairs: list[PicturePair]) -> None:
     follower = followed(pairs)
 
-    pose = pool_pose(follower.pairs)
+    pose = pool_pose(follower.pairs, height_m=2.0)
 
     assert len(follower.pairs) + follower.refused == len(pairs)
     assert pose is not None
