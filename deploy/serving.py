@@ -4,7 +4,7 @@ import uvicorn
 
 from deploy.doors import say
 from pipeline import wiring
-from pipeline.review import create_app
+from pipeline.review import Rules, create_app
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
@@ -20,6 +20,7 @@ def serve(host: str, port: int) -> None:
         database=wiring.database(settings),
         blobs=wiring.blobs(settings),
         clock=wiring.clock(),
+        rules=Rules(policy=wiring.policy(settings), line=settings.line()),
         secret_key=wiring.secret_key(settings),
         https_only=host not in _LOCAL,
     )

@@ -17,7 +17,10 @@ from pipeline.domain.places import GridRef
 from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
+from pipeline.review import Rules
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
+
+RULES = Rules(policy=default_policy(), line=LineSettings())
 
 
 def store_findings(

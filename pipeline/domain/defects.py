@@ -121,11 +121,15 @@ class DefectChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """A person's word that two sightings are one hole, or are two; gathering keeps it."""
+    """A person's word that two sightings are one hole, or are two; gathering keeps it.
+
+    Attributes:
+        together: None where the word was taken back.
+    """
 
     first_id: ObservationId
     second_id: ObservationId
-    together: bool
+    together: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

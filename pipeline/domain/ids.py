@@ -17,6 +17,7 @@ ObservationId = NewType("ObservationId", UUID)
 DefectId = NewType("DefectId", UUID)
 NetworkId = NewType("NetworkId", UUID)
 DecisionId = NewType("DecisionId", UUID)
+WordId = NewType("WordId", UUID)
 
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")
 

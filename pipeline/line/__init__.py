@@ -14,6 +14,7 @@ from pipeline.line.calibrating import (
     with_stored_camera,
 )
 from pipeline.line.gathering import Gathered, conditions_of, gather_defects, rank_defects
+from pipeline.line.identity import follow_word
 from pipeline.line.keep import gather_drive, place_on_roads, process_piece
 from pipeline.line.prepare import (
     PlacedClip,
@@ -37,6 +38,7 @@ __all__ = [
     "calibrate_drive",
     "calibrate_once",
     "conditions_of",
+    "follow_word",
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",

@@ -5,7 +5,8 @@ from pipeline.domain.footage import Piece
 from pipeline.domain.ids import DriveId, OrganisationId
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Ledger
-from pipeline.line.gathering import Gathered, gather_defects, rank_defects
+from pipeline.line.gathering import Gathered, gather_defects
+from pipeline.line.identity import rank_waiting
 from pipeline.line.prepare import PlacedClip, PreparedDrive
 from pipeline.line.roads import (
     RoadsFound,
@@ -99,8 +100,5 @@ def gather_drive(
     with ledger.gathering(authority, drive_id) as desk:
         gathered = gather_defects(desk.area, rule=rules.queue, settings=settings)
         desk.save_defects(gathered.changes, gathered.member_of)
-        waiting = desk.waiting()
-        names = [defect.defect_id for defect in waiting]
-        ranked = rank_defects(waiting, desk.roads(names), desk.passes(names), policy=rules)
-        desk.save_queue(ranked)
+        rank_waiting(desk, policy=rules)
     return gathered

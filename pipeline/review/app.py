@@ -1,15 +1,14 @@
 """The web application: routes that ask, pass on, and answer."""
 
-import secrets
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
 from pydantic import BaseModel
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -25,7 +24,6 @@ from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import (
     Person,
     load_decisions,
-    load_person,
     save_decision,
     sign_in,
 )
@@ -33,9 +31,11 @@ from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import Decision, Move, RejectReason
 from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
-from pipeline.domain.ids import DecisionId, DefectId, OrganisationId, PersonId
+from pipeline.domain.ids import DecisionId, DefectId
 from pipeline.domain.ports import Blobs, Clock
 from pipeline.review import words
+from pipeline.review.desk import Desk, Rules, SignedOutError, require_csrf
+from pipeline.review.identity import add_identity, identity_of
 from pipeline.stages.decide import StaleError, apply_decision
 
 STATUSES: dict[type[RoadwearError], int] = {
@@ -75,58 +75,14 @@ class DecisionForm(BaseModel):
         return None
 
 
-class SignedOutError(Exception):
-    """Nobody is signed in; the browser is sent to the sign-in page."""
-
-
-class Desk:
-    """What the routes share: the database, the pictures, the clock, the templates."""
-
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
-        """Prepare the templates."""
-        self.database = database
-        self.blobs = blobs
-        self.clock = clock
-        self._templates = Environment(
-            loader=PrefixLoader(
-                {
-                    "review": PackageLoader("pipeline.review"),
-                    "govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja"),
-                }
-            ),
-            autoescape=True,
-            undefined=ChainableUndefined,  # govuk-frontend-jinja asks for whatever may be set
-        )
-
-    def page(
-        self, request: Request, template: str, *, status: int = 200, **values: object
-    ) -> HTMLResponse:
-        """Render a page with what every page shows."""
-        text = self._templates.get_template(f"review/{template}").render(
-            csrf=csrf_of(request), signed_in_as=request.session.get("name"), **values
-        )
-        return HTMLResponse(text, status_code=status)
-
-    def person(self, request: Request) -> Person:
-        """Return who is signed in.
-
-        Raises:
-            SignedOutError: Nobody is, or no longer.
-        """
-        try:
-            organisation = OrganisationId(UUID(request.session["organisation"]))
-            person_id = PersonId(UUID(request.session["person"]))
-        except (KeyError, ValueError) as error:
-            raise SignedOutError from error
-        with self.database.acting_for(organisation) as connection:
-            person = load_person(connection, person_id)
-        if person is None:
-            raise SignedOutError
-        return person
-
-
 def create_app(
-    *, database: Database, blobs: Blobs, clock: Clock, secret_key: str, https_only: bool = False
+    *,
+    database: Database,
+    blobs: Blobs,
+    clock: Clock,
+    rules: Rules,
+    secret_key: str,
+    https_only: bool = False,
 ) -> FastAPI:
     """Return the application.
 
@@ -134,6 +90,7 @@ def create_app(
         database: Where everything is.
         blobs: Where the pictures are.
         clock: Tells the time.
+        rules: What follows when a person joins or splits possible defects.
         secret_key: Signs the session cookie.
         https_only: Send the cookie over TLS alone; for anything but this machine itself.
     """
@@ -148,29 +105,13 @@ def create_app(
     )
     app.middleware("http")(_safe_headers)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    desk = Desk(database, blobs, clock)
+    desk = Desk(database, blobs, clock, rules)
     _add_errors(app, desk)
     _add_doors(app, desk)
     _add_queue(app, desk)
     _add_decisions(app, desk)
+    add_identity(app, desk)
     return app
-
-
-def csrf_of(request: Request) -> str:
-    """Return the session's token, made when first asked for."""
-    if "csrf" not in request.session:
-        request.session["csrf"] = secrets.token_urlsafe(24)
-    return str(request.session["csrf"])
-
-
-def require_csrf(request: Request, token: str) -> None:
-    """Refuse a form that does not come from our own page.
-
-    Raises:
-        RuleError: The token is not the session's.
-    """
-    if not secrets.compare_digest(token.encode(), csrf_of(request).encode()):
-        raise RuleError("This form has expired. Go back, reload the page and try again.")
 
 
 async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
@@ -197,7 +138,7 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         }.get(status, "That cannot be done")
         return desk.page(
             request, "error.html", status=status, heading=heading, message=str(error),
-            back=request.url.path.removesuffix("/decision"),
+            back=re.sub(r"/(decision|join|split)$", "", request.url.path),
         )  # fmt: skip
 
     @app.exception_handler(404)
@@ -342,6 +283,7 @@ def _defect_page(
         road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decisions = load_decisions(connection, defect_id)
         passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
+        identity = identity_of(connection, defect, [still["observation_id"] for still in stills])
     return desk.page(
         request,
         "defect.html",
@@ -355,5 +297,6 @@ def _defect_page(
         passes=words.pass_rows(passes),
         decisions=[words.decision_words(d) for d in decisions],
         undecided=entry is not None,
+        identity=identity,
         reject_reasons=[(reason.value, reason.words) for reason in RejectReason],
     )

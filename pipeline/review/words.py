@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipeline.adapters.postgres.identity import SaidWord, Sighting
 from pipeline.domain.condition import PassOver
 from pipeline.domain.decisions import Move, RejectReason
 from pipeline.domain.defects import Defect
@@ -112,7 +113,8 @@ def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:
         shown.append(
             Picture(
                 number=number,
-                caption=f"{kind.words}, {instant_words(still['taken_at'])}{gone}",
+                caption=f"Picture {number + 1}. {kind.words}, "
+                f"{instant_words(still['taken_at'])}{gone}",
                 alternative=f"{kind.words}, taken {still['range_m']:.0f} m before the place",
                 width_px=still["width_px"],
                 height_px=still["height_px"],
@@ -142,6 +144,35 @@ def decision_words(decision: Mapping[str, Any]) -> str:
         f"{decision['name']} {verb} this on {instant_words(decision['decided_at'])}, "
         f"having seen version {decision['seen_version']}{why}.{note}"
     )
+
+
+def neighbour_words(other: Defect, here: Defect) -> str:
+    """Return how a possible defect near another is told from it."""
+    return (
+        f"Possible {other.kind.words}, {other.at.distance_m(here.at):.1f} m away, "
+        f"{other.width_m.value:.2f} m wide, seen in {_many(other.sightings, 'picture')}, "
+        f"last {instant_words(other.last_seen_at)}"
+    )
+
+
+def sighting_words(one: Sighting) -> str:
+    """Return when and how one look saw a defect."""
+    picture = "" if one.picture is None else f", picture {one.picture + 1}"
+    return (
+        f"{instant_words(one.seen_at)}, {one.range_m:.0f} m ahead, "
+        f"{one.width_m:.2f} m wide{picture}"
+    )
+
+
+def word_words(word: SaidWord) -> str:
+    """Return what a person said of identity as a sentence."""
+    note = f" Note: {word.note}" if word.note else ""
+    gone = "" if word.holds else " This was taken back."
+    return f"{word.by} {word.move.words} on {instant_words(word.said_at)}.{note}{gone}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def instant_words(instant: datetime) -> str:

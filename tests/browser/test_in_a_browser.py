@@ -20,7 +20,7 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
-from tests.stored import store_a_queue
+from tests.stored import RULES, store_a_queue
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -52,7 +52,9 @@ def address(database: Database, tmp_path: Path) -> Iterator[str]:
                 password=PASSWORD,
                 roles=[Role.ENGINEER],
             )
-    app = create_app(database=database, blobs=blobs, clock=SystemClock(), secret_key="k" * 32)
+    app = create_app(
+        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="k" * 32
+    )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -85,6 +87,8 @@ def test_no_page_has_a_fault_that_axe_knows(chromium: Browser, address: str) -> 
     page = signed_in(chromium, address, "ada")
     assert faults(page) == []
     page.get_by_role("link", name="Possible pothole number 1").click()
+    for summary in ("It is the same as another", "Its pictures show two places"):
+        page.get_by_text(summary).click()
     assert faults(page) == []
     page.get_by_role("button", name="Record my decision").click()
     page.get_by_role("heading", name="There is a problem").wait_for()
@@ -123,3 +127,26 @@ def test_everything_works_without_script(chromium: Browser, address: str) -> Non
     page.get_by_role("button", name="Record my decision").click()
 
     assert "It is a manhole or other cover" in page.content()
+
+
+def test_two_are_joined_and_split_with_the_keyboard_and_without_script(
+    chromium: Browser, address: str
+) -> None:
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{address}/queue")
+    page.get_by_label("Email address").fill("ada@depot.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Possible pothole number 1").click()
+    page.locator("summary", has_text="It is the same as another").press("Enter")
+    page.get_by_label("Possible pothole, 20.0 m away").press("Space")
+    page.get_by_role("button", name="Join them into one").press("Enter")
+    page.get_by_text("Ada joined possible defects into one").wait_for()
+    assert page.get_by_text("4 pictures on 1 drives").count() == 1
+
+    page.get_by_role("button", name="Take that back").press("Enter")
+    page.get_by_text("This was taken back").wait_for()
+    page.locator("summary", has_text="Its pictures show two places").press("Enter")
+    page.get_by_label("picture 2").press("Space")
+    page.get_by_role("button", name="Split them off").press("Enter")
+    page.get_by_text("Ada split this into two possible defects").wait_for()

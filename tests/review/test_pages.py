@@ -18,7 +18,7 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
-from tests.stored import store_a_queue
+from tests.stored import RULES, store_a_queue
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 WRONG = "no"
@@ -91,9 +91,7 @@ class Browser:
         return inspect(answer.text)
 
     def post(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
-        csrf = re.search(r'name="csrf" value="([^"]+)"', self.html)
-        assert csrf
-        answer = self.client.post(path, data={"csrf": csrf[1], **fields})
+        answer = self.client.post(path, data={"csrf": self.csrf, **fields})
         assert answer.status_code == status, answer.text[:500]
         self.html = answer.text
         return inspect(answer.text)
@@ -101,6 +99,12 @@ class Browser:
     def sign_in(self, email: str, *, password: str = PASSWORD, status: int = 200) -> str:
         self.get("/sign-in")
         return self.post("/sign-in", {"email": email, "password": password}, status=status)
+
+    @property
+    def csrf(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]+)"', self.html)
+        assert found
+        return found[1]
 
     def decide(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
         version = re.search(r'name="seen_version" value="(\d+)"', self.html)
@@ -139,7 +143,9 @@ def client(database: Database, tmp_path: object) -> Iterator[TestClient]:
             password=PASSWORD,
             roles=[Role.ENGINEER],
         )
-    app = create_app(database=database, blobs=blobs, clock=SystemClock(), secret_key="test" * 8)
+    app = create_app(
+        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="test" * 8
+    )
     with TestClient(app) as found:
         yield found
 
@@ -281,10 +287,121 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in(
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
 
 
+def defects_of(browser: Browser) -> list[str]:
+    browser.get("/queue")
+    return list(dict.fromkeys(re.findall(r"/defects/[0-9a-f-]{36}", browser.html)))
+
+
+def choices(browser: Browser, name: str) -> list[str]:
+    return re.findall(rf'name="{name}" type="\w+" value="([0-9a-f-]{{36}})"', browser.html)
+
+
+def say(browser: Browser, path: str, fields: dict[str, str | list[str]], status: int = 200) -> str:
+    version = re.search(r'name="seen_version" value="(\d+)"', browser.html)
+    assert version
+    answer = browser.client.post(
+        path, data={"csrf": browser.csrf, "seen_version": version[1], **fields}
+    )
+    assert answer.status_code == status
+    browser.html = answer.text
+    return inspect(answer.text)
+
+
+def take_back(browser: Browser) -> str:
+    word = re.search(r"/words/[0-9a-f-]{36}/take-back", browser.html)
+    defect = re.search(r'name="defect" value="([0-9a-f-]{36})"', browser.html)
+    assert word
+    assert defect
+    answer = browser.client.post(word[0], data={"csrf": browser.csrf, "defect": defect[1]})
+    assert answer.status_code == 200
+    browser.html = answer.text
+    return inspect(answer.text)
+
+
+def test_two_possible_defects_are_joined_and_parted_again(ada: Browser) -> None:
+    first, second = defects_of(ada)
+    ada.get(first)
+    [other] = choices(ada, "other")
+    assert second.endswith(other)
+
+    words = say(ada, f"{first}/join", {"other": other, "note": "one trench"})
+
+    assert "Seen 4 pictures on 1 drives" in words
+    assert "Ada joined possible defects into one on" in words
+    assert "Note: one trench" in words
+    [left] = defects_of(ada)
+    gone = first if left == second else second
+    assert "Its pictures now belong to another possible defect" in ada.get(gone)
+    assert choices(ada, "other") == []
+    twice = {"csrf": ada.csrf, "seen_version": "1", "other": other}
+    assert ada.client.post(f"{first}/join", data=twice).status_code == 409
+
+    ada.get(left)
+    words = take_back(ada)
+
+    assert "Seen 2 pictures on 1 drives" in words
+    assert "This was taken back" in words
+    assert sorted(defects_of(ada)) == sorted([first, second])
+
+
+def test_a_possible_defect_is_split_and_made_whole_again(ada: Browser) -> None:
+    first, second = defects_of(ada)
+    ada.get(first)
+    sightings = choices(ada, "sighting")
+    assert len(sightings) == 2
+
+    words = say(ada, f"{first}/split", {"sighting": sightings[:1]})
+
+    assert "Seen 1 pictures on 1 drives" in words
+    assert "Ada split this into two possible defects on" in words
+    assert first in defects_of(ada)
+    words = ada.get(first)
+    assert len(choices(ada, "other")) == 2
+
+    assert "Seen 2 pictures on 1 drives" in take_back(ada)
+    assert sorted(defects_of(ada)) == sorted([first, second])
+
+
+def test_what_cannot_be_joined_or_split_is_refused_in_words(
+    ada: Browser, client: TestClient
+) -> None:
+    first, second = defects_of(ada)
+    ada.get(first)
+    [other], sightings = choices(ada, "other"), choices(ada, "sighting")
+
+    assert "Choose another" in say(ada, f"{first}/join", {}, status=422)
+    ada.get(first)
+    assert "Choose some" in say(ada, f"{first}/split", {"sighting": sightings}, status=422)
+    ada.get(first)
+    stale = {"csrf": ada.csrf, "seen_version": "99", "other": other}
+    assert ada.client.post(f"{first}/join", data=stale).status_code == 409
+    nobody = {"csrf": ada.csrf, "seen_version": "1", "other": str(uuid4())}
+    assert ada.client.post(f"{first}/join", data=nobody).status_code == 404
+    fay = another(client)
+    fay.sign_in("fay@depot.example")
+    fay.get(first)
+    assert "Only a person" in say(fay, f"{first}/join", {"other": other}, status=422)
+    eve = another(client)
+    eve.sign_in("eve@other.example")
+    theirs = {"csrf": eve.csrf, "seen_version": "1", "other": other}
+    assert eve.client.post(f"{first}/join", data=theirs).status_code == 404
+
+    ada.get(second)
+    ada.decide(second, {"move": "approve"})
+    words = ada.get(first)
+    assert "the same as another" not in words
+    approved = {"csrf": ada.csrf, "seen_version": "1", "other": other}
+    answer = ada.client.post(f"{first}/join", data=approved)
+    assert answer.status_code == 422
+    assert "stays as it was decided on" in inspect(answer.text)
+    assert sorted(defects_of(ada)) == [first]
+
+
 def test_every_route_is_known_here(client: TestClient) -> None:
     known = {
         "/health", "/", "/sign-in", "/sign-out", "/queue", "/static", "/defects/{defect_id}",
         "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
+        "/defects/{defect_id}/join", "/defects/{defect_id}/split", "/words/{word_id}/take-back",
     }  # fmt: skip
 
     assert {route.path for route in client.app.routes} == known  # type: ignore[attr-defined]

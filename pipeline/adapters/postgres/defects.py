@@ -1,7 +1,8 @@
 """Defects, what they were gathered from, and their place in the queue."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +19,14 @@ from pipeline.domain.defects import (
 )
 from pipeline.domain.ids import DefectId, DriveId, ObservationId, OrganisationId
 from pipeline.domain.looks import DefectKind
-from pipeline.domain.observations import Measurement, ellipse_area
+from pipeline.domain.observations import Measurement, Observation, ellipse_area
 from pipeline.domain.places import GridRef, GroundError
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
 
 NEARBY_M = 150.0
+# Passes are laid on each other by what lies within some sixty metres.
+_AROUND_M = 60.0
 
 _CURRENT = """
   select o.*, st_x(o.at) as easting_m, st_y(o.at) as northing_m
@@ -58,12 +61,55 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         order by o.seen_at, o.observation_id""",  # noqa: S608 - constants of this module
         {"nearby": NEARBY_M, "drive": drive_id, "authority": authority},
     )
-    observations = tuple(observation_from_row(row) for row in rows)
-    ids = [o.observation_id for o in observations]
     former = connection.execute(
         "select o.observation_id from roadwear.observation o where o.drive_id = %s", (drive_id,)
     )
-    ids += [ObservationId(row["observation_id"]) for row in former]
+    seen = tuple(observation_from_row(row) for row in rows)
+    return _area_of(connection, authority, seen, [row["observation_id"] for row in former])
+
+
+def load_area_around(
+    connection: Connection,
+    authority: OrganisationId,
+    sightings: Sequence[ObservationId],
+    former: Collection[DefectId] = (),
+) -> Area:
+    """Return the defects near some sightings, each with all of its current live observations.
+
+    Args:
+        connection: A transaction.
+        authority: Whose.
+        sightings: Of which a person speaks.
+        former: Defects that they belonged to, which may have no sighting left.
+    """
+    rows = connection.execute(
+        f"""
+        with near as (
+          select m.observation_id from roadwear.defect d
+          join roadwear.current_membership m using (defect_id)
+          where d.authority_id = %(authority)s and st_dwithin(d.at,
+            (select st_collect(o.at) from roadwear.observation o
+             where o.observation_id = any(%(sightings)s)), %(nearby)s))
+        {_CURRENT} and o.authority_id = %(authority)s
+          and (o.observation_id in (select observation_id from near)
+               or o.observation_id = any(%(sightings)s))
+        order by o.seen_at, o.observation_id""",  # noqa: S608 - constants of this module
+        {"nearby": _AROUND_M, "sightings": list(sightings), "authority": authority},
+    )
+    seen = tuple(observation_from_row(row) for row in rows)
+    area = _area_of(connection, authority, seen, sightings)
+    return replace(area, before={**_load(connection, tuple(former)), **area.before})
+
+
+def _area_of(
+    connection: Connection,
+    authority: OrganisationId,
+    observations: tuple[Observation, ...],
+    former: Sequence[ObservationId],
+) -> Area:
+    """Return what gathering needs to know of observations, and of former ones near them."""
+    seen = [o.observation_id for o in observations]
+    ids = [*seen, *(ObservationId(name) for name in former)]
     members = connection.execute(
         "select observation_id, defect_id from roadwear.current_membership "
         "where observation_id = any(%s)",
@@ -80,7 +126,7 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         known=known,
         before=_load(connection, tuple(set(known.values()))),
         constraints=_constraints(connection, ids),
-        roads=load_road_places(connection, authority, [o.observation_id for o in observations]),
+        roads=load_road_places(connection, authority, seen),
     )
 
 
@@ -221,8 +267,8 @@ def load_evidence(
 ) -> dict[DefectId, tuple[dict[str, Any], ...]]:
     """Return the pictures of defects: close views first, the surest first."""
     rows = connection.execute(
-        "select m.defect_id, s.kind, s.blob_key, s.taken_at, s.width_px, s.height_px, "
-        "s.bystanders, o.confidence, o.range_m "
+        "select m.defect_id, s.observation_id, s.kind, s.blob_key, s.taken_at, s.width_px, "
+        "s.height_px, s.bystanders, o.confidence, o.range_m "
         "from roadwear.current_membership m join roadwear.still s using (observation_id) "
         "join roadwear.observation o using (observation_id) "
         "where m.defect_id = any(%s) order by s.kind, o.range_m, o.confidence desc, s.blob_key",

@@ -4,19 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pipeline.adapters.postgres import defects, intake, roads, sections
-from pipeline.adapters.postgres.database import Connection, Database
+from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
-from pipeline.adapters.postgres.passes import load_passes
+from pipeline.adapters.postgres.gathering import PostgresGathering
 from pipeline.domain.camera import DrivenCamera, FoundCamera
-from pipeline.domain.condition import PassOver
 from pipeline.domain.coverage import SectionSpan, Stretch
-from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.errors import InputError
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive
 from pipeline.domain.ids import (
     ClipSha256,
-    DefectId,
     DriveId,
     NetworkId,
     ObservationId,
@@ -29,8 +26,7 @@ from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.observations import Observation
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Clock
-from pipeline.domain.queue import QueueEntry
-from pipeline.domain.roads import Box, OnRoad, RoadFacts, RoadSection
+from pipeline.domain.roads import Box, OnRoad, RoadSection
 
 
 class PostgresLedger:
@@ -187,50 +183,14 @@ class PostgresLedger:
     @contextmanager
     def gathering(
         self, authority: OrganisationId, drive_id: DriveId
-    ) -> Iterator["_PostgresGathering"]:
+    ) -> Iterator[PostgresGathering]:
         """Open the transaction in which the defects around a drive are gathered."""
         with self._database.acting_for(authority) as connection:
             defects.lock_authority(connection, authority)
             area = defects.load_area(connection, authority, drive_id)
-            yield _PostgresGathering(connection, authority, area, self._clock)
+            yield PostgresGathering(connection, authority, area, self._clock)
 
     def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
         """Store a version of a policy, once."""
         with self._database.acting_for(authority) as connection:
             defects.save_policy(connection, authority, policy, content)
-
-
-class _PostgresGathering:
-    """One open gathering."""
-
-    def __init__(
-        self, connection: Connection, authority: OrganisationId, area: Area, clock: Clock
-    ) -> None:
-        self._connection = connection
-        self._authority = authority
-        self._clock = clock
-        self.area = area
-
-    def save_defects(
-        self, changes: Sequence[DefectChange], member_of: Mapping[ObservationId, DefectId]
-    ) -> None:
-        defects.save_gathering(
-            self._connection,
-            self._authority,
-            changes=changes,
-            member_of=member_of,
-            known=self.area.known,
-            now=self._clock.now(),
-        )
-
-    def waiting(self) -> tuple[Defect, ...]:
-        return defects.load_waiting(self._connection, self._authority)
-
-    def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
-        return roads.load_road_facts(self._connection, self._authority, names)
-
-    def passes(self, names: Sequence[DefectId]) -> Mapping[DefectId, tuple[PassOver, ...]]:
-        return load_passes(self._connection, self._authority, names)
-
-    def save_queue(self, entries: Sequence[QueueEntry]) -> None:
-        defects.save_queue(self._connection, self._authority, entries)

@@ -1,0 +1,97 @@
+"""What the routes share: who is signed in, the templates, and where everything is."""
+
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
+
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.people import Person, load_person
+from pipeline.domain.errors import RuleError
+from pipeline.domain.ids import OrganisationId, PersonId
+from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.ports import Blobs, Clock
+from pipeline.line import LineSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """By what sightings are gathered and the queue is ranked when a person joins or splits.
+
+    Attributes:
+        policy: The council's, and the file that it was read from.
+    """
+
+    policy: tuple[CouncilPolicy, bytes]
+    line: LineSettings
+
+
+class SignedOutError(Exception):
+    """Nobody is signed in; the browser is sent to the sign-in page."""
+
+
+class Desk:
+    """What the routes share: the database, the pictures, the clock, the templates."""
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock, rules: Rules) -> None:
+        """Prepare the templates."""
+        self.database = database
+        self.blobs = blobs
+        self.clock = clock
+        self.rules = rules
+        self._templates = Environment(
+            loader=PrefixLoader(
+                {
+                    "review": PackageLoader("pipeline.review"),
+                    "govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja"),
+                }
+            ),
+            autoescape=True,
+            undefined=ChainableUndefined,  # govuk-frontend-jinja asks for whatever may be set
+        )
+
+    def page(
+        self, request: Request, template: str, *, status: int = 200, **values: object
+    ) -> HTMLResponse:
+        """Render a page with what every page shows."""
+        text = self._templates.get_template(f"review/{template}").render(
+            csrf=csrf_of(request), signed_in_as=request.session.get("name"), **values
+        )
+        return HTMLResponse(text, status_code=status)
+
+    def person(self, request: Request) -> Person:
+        """Return who is signed in.
+
+        Raises:
+            SignedOutError: Nobody is, or no longer.
+        """
+        try:
+            organisation = OrganisationId(UUID(request.session["organisation"]))
+            person_id = PersonId(UUID(request.session["person"]))
+        except (KeyError, ValueError) as error:
+            raise SignedOutError from error
+        with self.database.acting_for(organisation) as connection:
+            person = load_person(connection, person_id)
+        if person is None:
+            raise SignedOutError
+        return person
+
+
+def csrf_of(request: Request) -> str:
+    """Return the session's token, made when first asked for."""
+    if "csrf" not in request.session:
+        request.session["csrf"] = secrets.token_urlsafe(24)
+    return str(request.session["csrf"])
+
+
+def require_csrf(request: Request, token: str) -> None:
+    """Refuse a form that does not come from our own page.
+
+    Raises:
+        RuleError: The token is not the session's.
+    """
+    if not secrets.compare_digest(token.encode(), csrf_of(request).encode()):
+        raise RuleError("This form has expired. Go back, reload the page and try again.")
