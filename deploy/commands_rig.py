@@ -1,9 +1,11 @@
 """`roadwear rig`: how a camera sits on its vehicle, from its own footage."""
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import cv2
 import numpy as np
@@ -15,10 +17,11 @@ from deploy.doors import REFUSED, expected_failures, make_output_folder, say
 from deploy.receiving import read_batch
 from models import load_detector
 from pipeline import wiring
-from pipeline.adapters.rig_toml import rig_text
-from pipeline.domain.camera import CameraRig, mount_changes
+from pipeline.adapters.rig_toml import read_rig, rig_for, rig_text
+from pipeline.domain.camera import CameraRig, FoundCamera, mount_changes
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, WantedFrame
+from pipeline.domain.ids import DriveId, organisation_id
 from pipeline.domain.looks import Looked
 from pipeline.line import PreparedDrive, with_camera
 from pipeline.stages.calibrate import CalibrateSettings, Calibration, grid_on_road
@@ -56,7 +59,8 @@ def calibrate(
 
     Film a minute on a dry, even road by daylight, at 15 mph or more, with a stop or a junction in
     it for the clock. Look at grid.jpg: the lines must lie along the lane, and the red line on
-    the horizon. The field of view cannot be seen on a straight road: give it with --rig.
+    the horizon. The field of view shows where the vehicle turns at a junction, not on a straight
+    road: there give it with --rig. A lens that bends straight lines is found out too.
     """
     with expected_failures():
         make_output_folder(out)
@@ -64,7 +68,7 @@ def calibrate(
         batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
         prepared = wiring.prepare(batch.received, settings.line())
         found = calibrate_footage(prepared, CalibrateSettings(spans=spans))
-        _print(found)
+        _print(found, prepared.rig)
         if found.pose is None:
             raise typer.Exit(REFUSED)
         (out / "rig.toml").write_text(rig_text(found.found.rig), "utf-8")
@@ -108,6 +112,53 @@ def history(
                 print("  The camera sits as it did.")
 
 
+@app.command()
+def correct(
+    drive: Annotated[
+        UUID, typer.Argument(help="The drive, as `rig history` and `ingest` name it.")
+    ],
+    owner: Annotated[str, typer.Option("--owner", help="Whose footage it is.")],
+    by: Annotated[str, typer.Option("--by", help="Who says so: it is kept with the drive.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why: it is kept with the drive.")],
+    rig: Annotated[
+        Path | None,
+        typer.Option(help="The rig file to use instead; without, the footage is asked anew."),
+    ] = None,
+) -> None:
+    """Set aside what was found of a drive's camera: it was wrong.
+
+    Nothing is deleted. Ingest the drive again afterwards: its footage is then looked at with the
+    right camera, and what it showed before is superseded.
+    """
+    with expected_failures():
+        if not by.strip() or not reason.strip():
+            raise InputError("say who corrects it and why: both are kept with the drive")
+        given = None if rig is None else read_rig(rig)
+        ledger = wiring.ledger(wiring.Settings.from_env())
+        received = ledger.load_drive(organisation_id(owner), DriveId(drive))
+        if given is not None:
+            for _, clip in received.clips:
+                rig_for(given.rig, clip)
+        aside = ledger.set_camera_aside(received.drive, said_by=by.strip(), reason=reason.strip())
+        if not aside and given is None:
+            raise InputError(
+                f"nothing was found of the camera of drive {drive}: nothing to correct"
+            )
+        if given is not None:
+            ledger.save_camera(
+                received.drive,
+                FoundCamera(
+                    rig=replace(given.rig, how=f"given by {by.strip()}: {reason.strip()}"),
+                    clock=given.clock,
+                    pairs=0,
+                    refused=0,
+                    moved=(),
+                    words=(),
+                ),
+            )
+        say("Set aside. Ingest this drive's footage again, with the same options as before.")
+
+
 def _pose(rig: CameraRig) -> str:
     return ", ".join(
         f"{words.partition(',')[0].partition(' ')[0]} {getattr(rig, f'{part}_{unit}'):.2f}"
@@ -116,13 +167,14 @@ def _pose(rig: CameraRig) -> str:
     )
 
 
-def _print(calibration: Calibration) -> None:
+def _print(calibration: Calibration, before: CameraRig) -> None:
     found = calibration.found
     if calibration.pose is not None:
         for words, part, unit, sign in _FIGURES:
             value = getattr(found.rig, f"{part}_{unit}")
             sigma = getattr(found.rig, f"{part}_sigma_{unit}")
             print(f"{words:24}{value:8.2f}{sign} ± {2 * sigma:.2f}{sign}")
+    _print_lens(found.rig, before)
     if found.clock is not None:
         offset, sigma = found.clock.offset_s, found.clock.sigma_s
         print(f"{'clock, to be added':24}{offset:8.2f} s ± {2 * sigma:.2f} s")
@@ -131,10 +183,20 @@ def _print(calibration: Calibration) -> None:
     if found.rig.focal_sigma_px > _VAGUE_LENS * found.rig.focal_px:
         say(
             "The field of view is only assumed: height and widths may be off by a fifth. Give it "
-            "with --rig, from the camera's data sheet."
+            "with --rig, from the camera's data sheet, or film a drive that turns at a junction."
         )
     for sentence in (*found.moved, *found.words):
         say(sentence)
+
+
+def _print_lens(rig: CameraRig, before: CameraRig) -> None:
+    """Print what was found beside the pose, where anything was."""
+    if rig.focal_px != before.focal_px:
+        print(f"{'focal length':24}{rig.focal_px:8.0f} px ± {2 * rig.focal_sigma_px:.0f} px")
+    if rig.distortion:
+        print(f"{'distortion of the lens':24}{rig.distortion:8.2f}")
+    if rig.dive_deg_s2_m:
+        print(f"{'dip by braking':24}{rig.dive_deg_s2_m:8.2f}° for each m/s²")
 
 
 def _picture(prepared: PreparedDrive, model: str) -> NDArray[np.uint8] | None:

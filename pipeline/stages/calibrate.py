@@ -5,6 +5,7 @@ against the direction of travel and the distance travelled in heights of the cam
 way by GPS the height follows, and from both ways' course in time the clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ _FAR_OFF_PX = 1e5
 _SLOWEST_MPS = 2.0
 _HOUR_S = 3600.0
 _MUCH_LESS = 0.2
+_SEEN = "estimated from the footage: "
 # A dip by braking is used where it is beyond doubt; no vehicle dips more.
 _SURELY, _DEEPEST_DEG_S2_M = 2.5, 1.5
 # What is known no better than this, by its unit, was assumed and not measured.
@@ -247,9 +249,8 @@ def lens_of(
     if not found:
         return None
     names = {"distortion": "distortion of the lens", "focal_px": "focal length"}
-    what = " and ".join(words for name, words in names.items() if name in found)
-    seen = f"estimated from the footage: {what}; else "
-    return replace(rig, how=seen + rig.how.removeprefix(seen), **found)
+    what = [words for name, words in names.items() if name in found]
+    return replace(rig, how=_estimated(what, rig.how), **found)
 
 
 def _is_worth_straightening(bend: Estimate, rig: CameraRig, settings: CalibrateSettings) -> bool:
@@ -353,9 +354,16 @@ def _joined(rig: CameraRig, found: dict[str, _Found], dive: Estimate | None) -> 
     for name, one in better.items():
         values |= {name: one.value, _sigma_of(name): one.sigma}
     names = [name.rsplit("_", 1)[0].replace("_", " ") for name in better]
-    what = ", ".join([*names, "dip by braking"] if dives else names)
-    values["how"] = f"estimated from the footage: {what}; else {rig.how}"
+    values["how"] = _estimated([*names, "dip by braking"] if dives else names, rig.how)
     return CameraRig(**values)
+
+
+def _estimated(what: Sequence[str], how: str) -> str:
+    """Return where a rig's figures come from, when some more were estimated."""
+    before, _, else_how = how.removeprefix(_SEEN).partition("; else ")
+    known = before.split(", ") if how.startswith(_SEEN) else []
+    names = ", ".join(dict.fromkeys([*what, *known]))
+    return f"{_SEEN}{names}; else {else_how if known else how}"
 
 
 def _is_measured(rig: CameraRig, name: str) -> bool:

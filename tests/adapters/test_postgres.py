@@ -232,6 +232,27 @@ def test_what_is_found_of_a_camera_is_stored_once_and_for_all(
         connection.execute("update roadwear.camera_found set pairs = 0")
 
 
+def test_a_camera_that_was_found_wrongly_is_set_aside_and_kept(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    drive = store_findings(ledger, a_street("one"))
+    wrong = FoundCamera(rig=a_rig(), clock=None, pairs=9, refused=2, moved=(), words=())
+    right = replace(wrong, rig=a_rig(pitch_deg=4.0, distortion=-0.2, dive_deg_s2_m=0.3))
+
+    assert not ledger.set_camera_aside(drive, said_by="Fay", reason="nothing there yet")
+    ledger.save_camera(drive, wrong)
+    assert ledger.set_camera_aside(drive, said_by="Fay", reason="the mount was loose")
+    assert ledger.load_camera(drive) is None
+    assert ledger.driven_cameras("depot", "") == ()
+    ledger.save_camera(drive, right)
+    ledger.save_camera(drive, wrong)
+
+    assert ledger.load_camera(drive) == right
+    assert [one.rig for one in ledger.driven_cameras("depot", "")] == [right.rig]
+    assert count(database, "camera_found") == 2
+    assert count(database, "camera_set_aside", OTHER) == 0
+
+
 def test_migrating_twice_is_once(database_urls: tuple[str, str]) -> None:
     assert migrate(database_urls[0]) == migrate(database_urls[0])
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import cv2
 import pytest
@@ -79,3 +80,12 @@ def test_a_survey_estimates_what_the_rig_file_leaves_out(
     assert found["stage_s"]["calibrate"] > assumed["stage_s"]["calibrate"]
     assert assumed["rig"]["how"].startswith("assumed")
     assert assumed["rig"]["pitch_deg"] == 5.0
+
+
+def test_a_correction_needs_a_drive_a_name_and_a_reason() -> None:
+    nobody = roadwear("rig", "correct", str(uuid4()), "--owner", "a", "--by", " ", "--reason", "x")
+    no_drive = roadwear("rig", "correct", "one", "--owner", "a", "--by", "Fay", "--reason", "x")
+
+    assert nobody.returncode == 3
+    assert "say who corrects it and why" in in_one_line(nobody)
+    assert no_drive.returncode == 2

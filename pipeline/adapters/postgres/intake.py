@@ -147,7 +147,7 @@ def drives_of(connection: Connection, authority: OrganisationId) -> tuple[DriveI
 def load_camera(connection: Connection, drive_id: DriveId) -> FoundCamera | None:
     """Return what was found of a drive's camera, or None."""
     row = connection.execute(
-        "select rig, clock, pairs, refused, moved, words from roadwear.camera_found "
+        "select rig, clock, pairs, refused, moved, words from roadwear.camera_in_use "
         "where drive_id = %s",
         (drive_id,),
     ).fetchone()
@@ -176,7 +176,7 @@ def load_driven_cameras(
     rows = connection.execute(
         "select v.fleet_number, d.drive_id, c.rig, (select min(f.taken_at) "
         "from roadwear.drive_fix f where f.drive_id = d.drive_id) as driven_at "
-        "from roadwear.camera_found c "
+        "from roadwear.camera_in_use c "
         "join roadwear.drive d using (drive_id) join roadwear.vehicle v using (vehicle_id) "
         "where d.owner_id = %s and (%s = '' or v.fleet_number = %s) "
         "order by v.fleet_number, driven_at, d.drive_id",
@@ -194,11 +194,14 @@ def load_driven_cameras(
 
 
 def save_camera(connection: Connection, drive: Drive, found: FoundCamera) -> None:
-    """Store what was found of a drive's camera; what is there already stays."""
+    """Store what was found of a drive's camera; what is there already stays, unless set aside."""
     connection.execute(
-        "insert into roadwear.camera_found (drive_id, owner_id, authority_id, rig, clock, pairs, "
-        "refused, moved, words) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        "insert into roadwear.camera_found (drive_id, attempt, owner_id, authority_id, rig, clock, "
+        "pairs, refused, moved, words) select %s, "
+        "1 + (select count(*) from roadwear.camera_set_aside where drive_id = %s), "
+        "%s, %s, %s, %s, %s, %s, %s, %s on conflict do nothing",
         (
+            drive.drive_id,
             drive.drive_id,
             drive.owner_id,
             drive.authority_id,
@@ -210,6 +213,17 @@ def save_camera(connection: Connection, drive: Drive, found: FoundCamera) -> Non
             list(found.words),
         ),
     )
+
+
+def set_camera_aside(connection: Connection, drive: Drive, *, said_by: str, reason: str) -> bool:
+    """Set aside what is in use of a drive's camera; False if nothing is."""
+    done = connection.execute(
+        "insert into roadwear.camera_set_aside (drive_id, attempt, owner_id, authority_id, "
+        "said_by, reason) select drive_id, attempt, owner_id, authority_id, %s, %s "
+        "from roadwear.camera_in_use where drive_id = %s",
+        (said_by, reason, drive.drive_id),
+    )
+    return done.rowcount > 0
 
 
 def _copy_fixes(connection: Connection, drive: Drive, fixes: Sequence[RawFix]) -> None:

@@ -88,6 +88,11 @@ class PostgresLedger:
         with self._database.acting_for(drive.owner_id) as connection:
             intake.save_camera(connection, drive, found)
 
+    def set_camera_aside(self, drive: Drive, *, said_by: str, reason: str) -> bool:
+        """Set aside what is in use of a drive's camera; False if nothing is."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return intake.set_camera_aside(connection, drive, said_by=said_by, reason=reason)
+
     def is_done(self, drive: Drive, run_id: RunId) -> bool:
         """Return whether a run's findings are stored, whole."""
         with self._database.acting_for(drive.owner_id) as connection:

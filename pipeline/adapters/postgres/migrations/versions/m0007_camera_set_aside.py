@@ -1,0 +1,21 @@
+"""Cameras that were found wrongly are set aside."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    script = Path(__file__).with_name("0007_camera_set_aside.sql").read_text("utf-8")
+    op.get_bind().connection.cursor().execute(script)
+
+
+def downgrade() -> None:
+    """Refuse: evidence is only ever added."""
+    raise NotImplementedError("restore a backup instead")
