@@ -106,6 +106,86 @@ def where(
 
 
 @app.command()
+def place(
+    seeds: Annotated[int, typer.Option(help="How many streets, seeds 40 …")] = 20,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 40,
+    drives: Annotated[
+        int, typer.Option(help="How often each is driven anew to see whether sigmas are true.")
+    ] = 10,
+    real: Annotated[
+        bool, typer.Option(help="Run the real detector on rendered frames too.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """One pass with the true track, one and four with a receiver's: where, and how large."""
+    from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
+        StreetBench,
+        figures_of,
+        run_sigma_bench,
+        run_street_bench,
+    )
+
+    chosen = tuple(range(first_seed, first_seed + seeds))
+    four = StreetBench(seeds=chosen, passes=4)
+    runs = {
+        "one pass, true track": StreetBench(seeds=chosen, passes=1, true_track=True),
+        "one pass": StreetBench(seeds=chosen, passes=1),
+        "four passes": four,
+    }
+    if real:
+        runs["real detector, one pass"] = StreetBench(
+            seeds=chosen, passes=1, true_track=True, render=True
+        )
+    table: dict[str, dict[str, float]] = {}
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        rule = wiring.policy(settings)[0].queue
+        grid = Ostn15Grid(epoch_year=2026.1)
+        eye = load_detector(
+            settings.model, runtime=Runtime(settings.runtime), device=settings.device
+        )
+        for name, bench in runs.items():
+            with progress(name, len(bench.seeds)) as bar:
+                score = run_street_bench(
+                    bench,
+                    grid=grid,
+                    rule=rule,
+                    detector=eye if bench.render else None,
+                    on_street=partial(bar.advance, bar.task_ids[0]),
+                )
+            table[name] = figures_of(score)
+        with progress("four passes, driven anew", len(chosen) * drives) as bar:
+            advance = partial(bar.advance, bar.task_ids[0])
+            table["four passes, driven anew"] = run_sigma_bench(
+                four, drives=drives, grid=grid, rule=rule, on_street=advance
+            )
+    one, all_four = (table[name]["position_error_median_m"] for name in ("one pass", "four passes"))
+    table["four passes"]["error, to one pass"] = all_four / one
+    _show(table, as_json=as_json)
+
+
+@app.command()
+def lens(
+    seeds: Annotated[int, typer.Option(help="How many cameras, seeds 0 …")] = 12,
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Cameras of which nothing is known, driven round a corner: focal length and distortion."""
+    from pipeline.simulator.bench_lens import (  # noqa: PLC0415 - only where it is needed
+        figures_of_lenses,
+        run_lens_bench,
+    )
+
+    with expected_failures(), progress("Drives with a hidden lens", seeds) as bar:
+        trials = run_lens_bench(
+            tuple(range(first_seed, first_seed + seeds)),
+            grid=Ostn15Grid(epoch_year=2026.1),
+            on_drive=lambda: bar.advance(bar.task_ids[0]),
+        )
+    _show(figures_of_lenses(trials), as_json=as_json)
+
+
+@app.command()
 def track(
     drives: Annotated[int, typer.Option(help="So many drives for each receiver.")] = 100,
     first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,

@@ -146,6 +146,7 @@ def figures_of(score: StreetScore) -> dict[str, float]:
         "position_error_median_m": float(np.median(errors)),
         "position_error_p95_m": float(np.quantile(errors, 0.95)),
         "width_error_median": float(np.median(score.width_errors)),
+        "width_error_p90": float(np.quantile(score.width_errors, 0.9)),
         "inside_2_sigma": float((errors <= 2 * sigmas).mean()),
     }
 
