@@ -28,8 +28,9 @@ Grey = NDArray[np.uint8]
 # heights and radians.
 _UNKNOWN = np.array([12.0, 6.0, 4.0, 1.5, 0.03, 0.03, 0.03])
 _FOUND = np.array([2.0, 2.0, 2.0, 0.5, 0.01, 0.02, 0.01])
-# A vehicle pitches and leans by less, and on a bend a camera looks past the way it goes by less.
-_SPRINGS_DEG = np.array([3.0, 8.0, 3.0])
+# A vehicle pitches by less, and on a bend a camera looks past the way it goes by less. It leans by
+# far less, but where the focal length is wrong every turn seems to lean.
+_SPRINGS_DEG = np.array([3.0, 8.0, 8.0])
 _START_PITCHES_DEG = (5.0, 20.0, 35.0)
 _START_SHARES = (0.4, 1.0, 2.5)
 # Features that are matched by their looks, and what must hold of them.
@@ -50,6 +51,9 @@ _LEAST_HEIGHTS = -0.1
 # A camera is found when so many pairs agree within so many degrees of pitch and roll.
 _AGREEING, _AGREE_DEG = 4, 1.5
 _SURE = 0.85
+# Where nothing else fits the vehicle may have begun to turn: radians a second.
+_TURNING = 0.15
+_TURNS_TRIED = (0.3, -0.3, 0.6, -0.6)
 # Pairs that wait for the camera to be found: half a megabyte each.
 _MOST_WAITING = 100
 # A slower vehicle shows too little motion for the pose.
@@ -188,21 +192,30 @@ class RoadFollower:
             (by_gps, 0.0),
             (0.0, 0.0),
             (self._heights_a_s / 2, self._turn_a_s),
+            *((by_gps, turn) for turn in _TURNS_TRIED),
         ):
+            if best is not None and best.explained(_NEAR_PX) > (
+                self.settings.least_explained if turn in _TURNS_TRIED else _SURE
+            ):
+                break
             expected = self._expected(pair.lasting_s, rate, turn)
-            found = follow_road(before, after, self.camera, expected, settings=self.settings)
+            settings = self._in_a_turn if abs(turn) > _TURNING else self.settings
+            found = follow_road(before, after, self.camera, expected, settings=settings)
             if found is None or not self._is_same_camera(found.motion):
                 continue
             if best is None or found.explained(_NEAR_PX) > best.explained(_NEAR_PX):
                 best = found
-            if best.explained(_NEAR_PX) > _SURE:
-                break
         if best is None or best.explained(_NEAR_PX) < self.settings.least_explained:
             self.refused += 1
             return
         followed = PairMotion(at_s=pair.at_s, lasting_s=pair.lasting_s, fitted=best)
         self._heights_a_s, self._turn_a_s = followed.heights_a_s, followed.turn_a_s
         self.pairs.append(followed)
+
+    @property
+    def _in_a_turn(self) -> FollowSettings:
+        """Only the near road: farther ahead, a vehicle that turns sees fronts and hedges."""
+        return replace(self.settings, far_heights=self.settings.far_heights / 2)
 
     def _is_same_camera(self, motion: Motion) -> bool:
         """Return whether a motion is one of the camera that was found, on springs and in bends."""
