@@ -6,8 +6,8 @@ window by scoring each candidate pairing (a deterministic consensus, not a rando
 only then is the nearest counterpart judged, by what the two groups' own errors allow.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 
 _PRIOR_GATE: Final = 13.82
 _UNMATCHED: Final = 0.05
+# Two groups farther apart are never one: 3.7 sigma of the shift and 4 of what is left after it.
+_REACH_SIGMAS: Final = 8.0
+_LATEST: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,6 +82,7 @@ def join_sweeps(
         the order of their first group.
     """
     matcher = _Matcher(gates)
+    seen = _Seen()
     things: list[list[Group]] = []
     home: dict[int, int] = {}
     sweeps: list[list[Group]] = []
@@ -88,8 +92,9 @@ def join_sweeps(
         else:
             sweeps.append([group])
     for number, sweep in enumerate(sweeps):
-        ballots = _ballots(sweep, sweeps[:number], matcher, home)
+        ballots = _ballots(sweep, seen.before(sweep, gates), sweeps, matcher, home)
         _assign(sweep, ballots, things, home, may_join)
+        seen.add(number, sweep)
     return _joined_by_word(things, must_join)
 
 
@@ -103,16 +108,51 @@ def _joined_by_word(things: list[list[Group]], must_join: Judge) -> list[list[Gr
     return sorted(joined, key=lambda thing: min(group.sweep for group in thing))
 
 
+class _Seen:
+    """The groups of earlier sweeps, by where they lie."""
+
+    def __init__(self) -> None:
+        self._at = np.zeros((0, 2))
+        self._spread = np.zeros(0)
+        self._sweep = np.zeros(0, np.int64)
+
+    def add(self, number: int, sweep: Sequence[Group]) -> None:
+        self._at = np.concatenate((self._at, [group.at for group in sweep]))
+        self._spread = np.concatenate((self._spread, [_spread_m2(group) for group in sweep]))
+        self._sweep = np.concatenate((self._sweep, np.full(len(sweep), number)))
+
+    def before(self, sweep: Sequence[Group], gates: Gates) -> dict[int, list[int]]:
+        """Return the earlier sweeps that saw something near, each with the groups concerned.
+
+        Of each group only the latest such sweeps: what a thousand passes over a street say, these
+        few say, too, and each hole of theirs carries the names that it got before.
+        """
+        concerned: dict[int, list[int]] = {}
+        for index, group in enumerate(sweep):
+            spread = self._spread + _spread_m2(group) + 2 * gates.floor_m**2
+            off = np.hypot(*(self._at - group.at).T)
+            near = np.unique(self._sweep[off <= _REACH_SIGMAS * np.sqrt(spread)])
+            for number in near[-_LATEST:].tolist():
+                concerned.setdefault(number, []).append(index)
+        return concerned
+
+
+def _spread_m2(group: Group) -> float:
+    return float(np.trace(group.shared) + np.trace(group.own))
+
+
 def _ballots(
     sweep: Sequence[Group],
-    earlier: Sequence[Sequence[Group]],
+    earlier: Mapping[int, Sequence[int]],
+    sweeps: Sequence[Sequence[Group]],
     matcher: "_Matcher",
     home: dict[int, int],
 ) -> list[tuple[int, float, int, int]]:
     """Return (−votes, distance, index in the sweep, thing), the surest first."""
     votes: dict[tuple[int, int], tuple[int, float]] = {}
-    for other in earlier:
-        for index, counterpart, distance in matcher.counterparts(sweep, other):
+    for number in sorted(earlier):
+        found = matcher.counterparts(sweep, sweeps[number], earlier[number])
+        for index, counterpart, distance in found:
             key = (index, home[id(counterpart)])
             count, best = votes.get(key, (0, np.inf))
             votes[key] = (count + 1, min(best, distance))
@@ -147,14 +187,16 @@ def _assign(
 @dataclass(frozen=True, slots=True)
 class _Matcher:
     gates: Gates
+    arrays: dict[int, "_Arrays"] = field(default_factory=dict)
 
     def counterparts(
-        self, sweep: Sequence[Group], other: Sequence[Group]
+        self, sweep: Sequence[Group], other: Sequence[Group], concerned: Sequence[int]
     ) -> list[tuple[int, Group, float]]:
-        """Return, for each group that has one, its counterpart in another sweep."""
-        ours, theirs = _Arrays(sweep), _Arrays(other)
+        """Return, for each group concerned that has one, its counterpart in another sweep."""
+        ours, theirs = self._arrays(sweep), self._arrays(other)
         found = []
-        for index, group in enumerate(sweep):
+        for index in concerned:
+            group = sweep[index]
             reach = self.gates.window_m + 4 * np.sqrt(np.trace(group.shared) + theirs.widest)
             near = np.flatnonzero(np.hypot(*(theirs.at - group.at).T) <= reach)
             if not len(near):
@@ -167,6 +209,12 @@ class _Matcher:
             if match is not None:
                 found.append((index, other[match[0]], match[1]))
         return found
+
+    def _arrays(self, sweep: Sequence[Group]) -> "_Arrays":
+        number = sweep[0].sweep
+        if number not in self.arrays:
+            self.arrays[number] = _Arrays(sweep)
+        return self.arrays[number]
 
     def _shift(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from pipeline.stages.gather import (
     fuse_position,
     gather_observations,
 )
-from tests.builders import an_observation
+from tests.builders import E0, N0, an_observation
 
 SETTINGS = GatherSettings()
 
@@ -163,3 +164,23 @@ def test_passes_over_two_carriageways_are_never_one_hole() -> None:
     assert count(vague) == 1
     assert count(other) == 2
     assert count(other, said=[word]) == 1
+
+
+def test_many_passes_over_a_street_make_its_places_better_and_part_nothing() -> None:
+    chance = np.random.default_rng(1)
+    seen = []
+    for day in range(40):
+        off = chance.normal(0, 1.6, 2)
+        for hole in range(4):
+            east, north = (off + np.array([0.0, 12.0 * hole]) + chance.normal(0, 0.08, 2)).tolist()
+            seen.append(an_observation(east, north, drive=f"{day}", second=86_400 * day + hole))
+
+    one, all_of_them = gather(seen[:4]), gather(seen)
+
+    assert [len(cluster.observations) for cluster in all_of_them] == [40] * 4
+    for first, cluster in zip(one, all_of_them, strict=True):
+        easting, northing, error = fuse_position(cluster.groups)
+        truth = min((N0 + 12.0 * hole for hole in range(4)), key=lambda n: abs(n - northing))
+        off_m = float(np.hypot(easting - E0, northing - truth))
+        assert off_m <= 2 * error.sigma_m
+        assert error.sigma_m < fuse_position(first.groups)[2].sigma_m / 4
