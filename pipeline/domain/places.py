@@ -10,6 +10,8 @@ from pipeline.domain.checks import require, require_finite
 # for the ratio smaller/larger = 0.0, 0.1 … 1.0 (integrated numerically; tests/domain repeats it).
 _RATIO_STEP = 0.1
 _R95 = (1.9600, 1.9625, 1.9704, 1.9842, 2.0051, 2.0359, 2.0813, 2.1460, 2.2303, 2.3318, 2.4477)
+# Of an error that is alike in all directions: its radius in standard deviations of one axis.
+R95_PER_AXIS = _R95[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

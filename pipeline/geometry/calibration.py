@@ -76,7 +76,6 @@ class PoseEstimate:
     yaw: Estimate
     roll: Estimate
     dive: Estimate
-    pairs: int
 
 
 def pool_pose(
@@ -112,7 +111,7 @@ def pool_pose(
     )
     yaw, _ = _regressed(values[:, 1], sigmas[:, 1], at_s, np.column_stack((ones, bends)), _BEND_DEG)
     roll, _ = _regressed(values[:, 2], sigmas[:, 2], at_s, ones[:, None], 1.0)
-    return PoseEstimate(pitch=pitch, yaw=yaw, roll=roll, dive=dive, pairs=len(pairs))
+    return PoseEstimate(pitch=pitch, yaw=yaw, roll=roll, dive=dive)
 
 
 def _braking_heights(pairs: Sequence[PairMotion]) -> Array:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.domain.places import R95_PER_AXIS
+
 Array = NDArray[np.float64]
 
-# The radius that holds 95 % of a two-dimensional normal error, in its standard deviation.
-R95_PER_AXIS = 2.4477
 # Fixes farther off than 999 of 1,000 are, count less the farther they are (chi-square, 2 degrees).
 _GATE = 13.8
 _FASTEST_MPS = 40.0

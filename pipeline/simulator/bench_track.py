@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.places import GridRef
+from pipeline.domain.places import R95_PER_AXIS, GridRef
 from pipeline.domain.track import Fix, Track
 from pipeline.simulator.drive import STARTED_AT
 from pipeline.stages.place import Placer, PlaceSettings, TrackGapError
@@ -22,7 +22,6 @@ from pipeline.stages.smooth import SmoothSettings, smooth_track
 
 Array = NDArray[np.float64]
 
-_R95_PER_AXIS = 2.4477
 _STEP_S = 0.02
 _ORIGIN = 430_000.0, 280_000.0
 _LONGEST_STEP_S = 0.37
@@ -106,7 +105,7 @@ def free_drive(seconds: float, chance: np.random.Generator) -> FreeDrive:
 def received(drive: FreeDrive, receiver: Receiver, chance: np.random.Generator) -> Track:
     """Return what a receiver made of a drive."""
     t = np.arange(0.0, drive.t[-1], 1 / receiver.rate_hz)
-    axis = 2 * receiver.sigma_m / _R95_PER_AXIS
+    axis = 2 * receiver.sigma_m / R95_PER_AXIS
     slow = axis * math.sqrt(1 - receiver.new_share)
     keep = math.exp(-1 / receiver.rate_hz / receiver.error_time_s)
     errors = np.empty((len(t), 2))

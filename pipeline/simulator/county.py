@@ -10,7 +10,7 @@ from math import cos, exp, pi, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.places import GridRef
+from pipeline.domain.places import R95_PER_AXIS, GridRef
 from pipeline.domain.roads import RoadSection, Ways
 from pipeline.domain.track import Fix, Track
 from pipeline.simulator.drive import STARTED_AT, Gps
@@ -21,7 +21,6 @@ Spot = tuple[float, float]
 _ORIGIN = (420_000.0, 180_000.0)
 _APART_M = 12.0
 _ROUNDABOUT_M = 16.0
-_R95_PER_AXIS = 2.4477
 _STEP_M = 1.0
 
 
@@ -260,7 +259,7 @@ def _left_of(points: Array, metres: float) -> Array:
 
 def _gps_errors(count: int, gps: Gps, rng: np.random.Generator) -> Array:
     """Return errors that last: a first-order Gauss-Markov process on each axis."""
-    axis = 2 * gps.sigma_m / _R95_PER_AXIS
+    axis = 2 * gps.sigma_m / R95_PER_AXIS
     lasting = exp(-1 / (gps.rate_hz * gps.error_time_s))
     noise = rng.normal(0, axis, (count, 2))
     errors = np.empty_like(noise)

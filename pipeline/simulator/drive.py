@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
-from pipeline.domain.places import GridRef
+from pipeline.domain.places import R95_PER_AXIS, GridRef
 from pipeline.domain.ports import Grid
 from pipeline.domain.track import RawFix
 from pipeline.geometry.ground import focal_px_from_hfov
@@ -23,7 +23,6 @@ _STEP_S = 0.02
 # As a driver does who sees the lights from afar.
 _BRAKING_MPS2 = 2.0
 _MOVING_OFF_MPS2 = 1.5
-_R95_PER_AXIS = 2.4477
 # The vehicle pitches in steps, so that the renderer can keep what depends on the pitch alone.
 _PITCH_STEP_DEG = 0.05
 _SPRINGS_S = 0.5
@@ -222,7 +221,7 @@ def _drive(length_m: float, rules: PassRules, rng: np.random.Generator) -> tuple
 
 def _gauss_markov(times: Array, gps: Gps, rng: np.random.Generator) -> Array:
     """Return N×2 errors whose radius 2·sigma holds 95 %, correlated over the error time."""
-    axis = 2 * gps.sigma_m / _R95_PER_AXIS
+    axis = 2 * gps.sigma_m / R95_PER_AXIS
     keep = math.exp(-1 / gps.rate_hz / gps.error_time_s)
     errors = np.empty((len(times), 2))
     errors[0] = rng.normal(0, axis, 2)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.places import GridRef, GroundError, LonLat
+from pipeline.domain.places import R95_PER_AXIS, GridRef, GroundError, LonLat
 from pipeline.domain.track import Fix, Pose, RawFix, Track
 
 _LONGEST_REVERSE_M = 60.0
@@ -279,7 +279,7 @@ class Placer:
         chord = math.hypot(e1 - e0, n1 - n0)
         course = math.degrees(math.atan2(e1 - e0, n1 - n0)) % 360
         lasting = math.exp(-(end - begin) / self._settings.error_time_s)
-        axis = float(np.interp(anchor, self._t, self._sigma)) * 2 / 2.4477
+        axis = float(np.interp(anchor, self._t, self._sigma)) * 2 / R95_PER_AXIS
         across = axis * math.sqrt(2 * (1 - lasting))
         sigma = math.hypot(
             math.degrees(math.atan2(across, max(chord, 0.1))), self._turn(begin, anchor, end) / 2
