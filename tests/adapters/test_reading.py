@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.policy_toml import default_policy, parse_policy
-from pipeline.adapters.rig_toml import default_rig, parse_rig, rig_for
+from pipeline.adapters.rig_toml import default_rig, parse_rig, rig_for, rig_text
 from pipeline.adapters.tracks import read_track
 from pipeline.adapters.tracks_gpx import parse_gpx
 from pipeline.adapters.tracks_nmea import parse_nmea
 from pipeline.adapters.video_pyav import PyAvFootage
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import WantedFrame
-from tests.builders import a_clip
+from tests.builders import a_clip, a_rig
 from tests.footage import write_plain, write_sound
 
 
@@ -316,3 +316,15 @@ def test_a_policy_that_leaves_a_risk_without_an_answer_is_refused() -> None:
         parse_policy(text.replace("max_score = 25", "max_score = 24").encode(), name="p.toml")
     with pytest.raises(InputError, match="lacks 'bands'"):
         parse_policy(text.replace("[[bands]]", "[[bends]]").encode(), name="p.toml")
+
+
+def test_a_rig_that_was_found_is_read_as_it_was_written() -> None:
+    found = a_rig(distortion=-0.183, dive_deg_s2_m=0.31, yaw_deg=-2.5)
+
+    again = parse_rig(rig_text(found), name="rig.toml").rig
+
+    assert (again.distortion, again.dive_deg_s2_m) == (-0.183, 0.31)
+    assert again.pitch_deg == pytest.approx(found.pitch_deg, abs=1e-3)
+    assert "distortion" not in rig_text(a_rig())
+    with pytest.raises(InputError, match="distortion must lie within"):
+        parse_rig(f"{rig_text(a_rig())}distortion = 3.0", name="rig.toml")
