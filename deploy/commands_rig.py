@@ -17,7 +17,7 @@ from deploy.doors import REFUSED, expected_failures, make_output_folder, say
 from deploy.receiving import read_batch
 from models import load_detector
 from pipeline import wiring
-from pipeline.adapters.rig_toml import read_rig, rig_for, rig_text
+from pipeline.adapters.rig_toml import RigFile, read_rig, rig_for, rig_text
 from pipeline.domain.camera import CameraRig, FoundCamera, mount_changes
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Frame, WantedFrame
@@ -139,24 +139,16 @@ def correct(
         if given is not None:
             for _, clip in received.clips:
                 rig_for(given.rig, clip)
-        aside = ledger.set_camera_aside(received.drive, said_by=by.strip(), reason=reason.strip())
-        if not aside and given is None:
-            raise InputError(
-                f"nothing was found of the camera of drive {drive}: nothing to correct"
-            )
-        if given is not None:
-            ledger.save_camera(
-                received.drive,
-                FoundCamera(
-                    rig=replace(given.rig, how=f"given by {by.strip()}: {reason.strip()}"),
-                    clock=given.clock,
-                    pairs=0,
-                    refused=0,
-                    moved=(),
-                    words=(),
-                ),
-            )
+        said = {"said_by": by.strip(), "reason": reason.strip()}
+        camera = None if given is None else _given_camera(given, **said)
+        if not ledger.correct_camera(received.drive, given=camera, **said):
+            raise InputError(f"nothing was found of the camera of drive {drive} to correct")
         say("Set aside. Ingest this drive's footage again, with the same options as before.")
+
+
+def _given_camera(given: RigFile, *, said_by: str, reason: str) -> FoundCamera:
+    rig = replace(given.rig, how=f"given by {said_by}: {reason}")
+    return FoundCamera(rig=rig, clock=given.clock, pairs=0, refused=0, moved=(), words=())
 
 
 def _pose(rig: CameraRig) -> str:

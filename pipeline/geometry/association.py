@@ -94,7 +94,7 @@ def join_sweeps(
     for number, sweep in enumerate(sweeps):
         ballots = _ballots(sweep, seen.before(sweep, gates), sweeps, matcher, home)
         _assign(sweep, ballots, things, home, may_join)
-        seen.add(number, sweep)
+        seen.add(number, sweep, home)
     return _joined_by_word(things, must_join)
 
 
@@ -115,24 +115,28 @@ class _Seen:
         self._at = np.zeros((0, 2))
         self._spread = np.zeros(0)
         self._sweep = np.zeros(0, np.int64)
+        self._thing = np.zeros(0, np.int64)
 
-    def add(self, number: int, sweep: Sequence[Group]) -> None:
+    def add(self, number: int, sweep: Sequence[Group], home: Mapping[int, int]) -> None:
         self._at = np.concatenate((self._at, [group.at for group in sweep]))
         self._spread = np.concatenate((self._spread, [_spread_m2(group) for group in sweep]))
         self._sweep = np.concatenate((self._sweep, np.full(len(sweep), number)))
+        self._thing = np.concatenate((self._thing, [home[id(group)] for group in sweep]))
 
     def before(self, sweep: Sequence[Group], gates: Gates) -> dict[int, list[int]]:
         """Return the earlier sweeps that saw something near, each with the groups concerned.
 
-        Of each group only the latest such sweeps: what a thousand passes over a street say, these
-        few say, too, and each hole of theirs carries the names that it got before.
+        Of each group only the latest such sweeps, and of each thing near it the latest that saw
+        it: what a thousand passes over a street say, these few say, too.
         """
         concerned: dict[int, list[int]] = {}
         for index, group in enumerate(sweep):
             spread = self._spread + _spread_m2(group) + 2 * gates.floor_m**2
             off = np.hypot(*(self._at - group.at).T)
-            near = np.unique(self._sweep[off <= _REACH_SIGMAS * np.sqrt(spread)])
-            for number in near[-_LATEST:].tolist():
+            near = np.flatnonzero(off <= _REACH_SIGMAS * np.sqrt(spread))[::-1]
+            _, newest = np.unique(self._thing[near], return_index=True)
+            latest = np.unique(self._sweep[near])[-_LATEST:]
+            for number in np.union1d(latest, self._sweep[near][newest]).tolist():
                 concerned.setdefault(number, []).append(index)
         return concerned
 

@@ -36,6 +36,8 @@ _SPEED_CHANGE, _TURN_RAD = 0.25, math.radians(45)
 # Over less time no clock drifts by anything that matters; and how well its offset must be known.
 _DRIFTS_OVER_S, _KNOWN_S = 600.0, 0.3
 _CLEAR_SHARE = 0.25
+# A lens at an end of what was searched may lie beyond it: nothing is told then.
+_AT_AN_END = 0.02
 _NOTHING = 1e-9
 
 
@@ -145,13 +147,20 @@ def pool_clock(
             value=height, sigma=math.hypot(by_fixes, by_others, _COMMON_SHARE * height)
         ),
         offset=_of_chances(offsets, by_offset, common=_COMMON_S),
-        focal_share=_of_chances(shares, by_share, common=_COMMON_LENS),
+        focal_share=_focal_share(shares, by_share, focal_share),
         tells=ways.tell,
         intervals=len(ways.metres),
         unexplained=likeliest.misfit / ways.squares,
         within_s=within_s,
         at_edge=int(best[1]) in (0, len(offsets) - 1),
     )
+
+
+def _focal_share(shares: Array, chances: Array, known: float) -> Estimate:
+    """Return what turns tell of the focal length; what was known, where they tell nothing."""
+    if len(shares) == 1 or chances[0] + chances[-1] > _AT_AN_END:
+        return Estimate(value=1.0, sigma=max(known, _COMMON_LENS))
+    return _of_chances(shares, chances, common=_COMMON_LENS)
 
 
 def pool_drift(

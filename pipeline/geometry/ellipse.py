@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.looks import PixelBox
 from pipeline.geometry.distortion import bent, straightened
-from pipeline.geometry.ground import camera_axes, ground_points
+from pipeline.geometry.ground import camera_axes, ground_points, image_points
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,7 @@ _CLOSE_PX: Final = 1e-6
 _SMALLEST_M: Final = 0.01
 _LONGEST_SHARE: Final = 0.9
 _STEP_M: Final = 1e-5
+_LEAST_BEND: Final = 0.3
 # How far each of the rig's figures is moved for its slope, and where its sigma stands.
 _RIG_STEPS: Final = (
     ("pitch_deg", 1e-3, "pitch_sigma_deg"),
@@ -113,6 +114,7 @@ def ellipse_errors(
     back = np.linalg.pinv(_slopes_by_ellipse(halves, rig))
     by_rig = -back @ _slopes_by_rig(halves, rig)
     edges = np.square([pixels.left_px, pixels.top_px, pixels.right_px, pixels.bottom_px])
+    edges *= _stretch(halves, rig) ** 2
     by_pitch = by_rig[:, 0]
     own = (back * edges) @ back.T + np.outer(by_pitch, by_pitch) * pitch_jitter_deg**2
     variances = np.square([getattr(rig, sigma) for _, _, sigma in _RIG_STEPS])
@@ -131,6 +133,18 @@ def _edges_through(way: Callable[..., Array], edges: Array, rig: CameraRig) -> A
     middles = np.array([[left, down], [across, top], [right, down], [across, bottom]])
     moved = way(middles - _centre(rig), focal_px=rig.focal_px, distortion=rig.distortion)
     return np.asarray(np.diag((moved + _centre(rig))[:, [0, 1, 0, 1]]), np.float64)
+
+
+def _stretch(halves: Array, rig: CameraRig) -> float:
+    """Return by how much a pixel of the lens's picture grows where an ellipse is straightened.
+
+    The slope of r / (1 + k · r²), by the radius, at the picture of the ellipse's middle.
+    """
+    if not rig.distortion:
+        return 1.0
+    [seen] = image_points(halves[None, :2], rig) - _centre(rig)
+    bend = rig.distortion * float(seen @ seen) / rig.focal_px**2
+    return abs(1 - bend) / max(1 + bend, _LEAST_BEND) ** 2
 
 
 def _solve(edges: Array, rig: CameraRig) -> Array | None:

@@ -56,9 +56,9 @@ def calibrate_drive(
     """
     clock = prepared.clips[0].clock
     road = _followed(prepared, footage, settings, on_second)
-    bends = not prepared.rig.distortion
+    given = prepared.rig
     for _ in range(_LENSES):
-        lens = lens_of(road, prepared.rig, clock, bends=bends, settings=settings)
+        lens = lens_of(road, prepared.rig, clock, given=given, settings=settings)
         if lens is None:
             break
         prepared = replace(prepared, rig=lens)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.domain.defects import ChangeKind, Defect, DefectChange
 from pipeline.domain.errors import RuleError
 from pipeline.domain.identity import IdentityMove, IdentityWord
 from pipeline.domain.ids import DefectId, ObservationId
@@ -10,6 +11,7 @@ from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Gathering
 from pipeline.line.gathering import Gathered, gather_defects, rank_defects
 from pipeline.line.settings import LineSettings
+from pipeline.stages.identify import WAITING
 
 
 def follow_word(
@@ -41,9 +43,39 @@ def follow_word(
     gathered = gather_defects(area, rule=policy.queue, settings=settings)
     ours = only_about(word.sightings, gathered, (now.known, area.known))
     _is_followed(word, ours)
-    desk.save_defects(ours.changes, ours.member_of)
+    changes = tuple(_noticed(change, area.before) for change in ours.changes)
+    _leave_decided_alone(changes, area.before)
+    desk.save_defects(changes, ours.member_of)
     rank_waiting(desk, policy=policy)
     return tuple(sorted({ours.member_of[o] for o in word.sightings if o in ours.member_of}))
+
+
+def _noticed(change: DefectChange, before: Mapping[DefectId, Defect]) -> DefectChange:
+    """Return a change that whoever has the defect on the screen is told of when deciding."""
+    old, new = before.get(change.defect_id), change.defect
+    if old is None or new is None or new.version > old.version:
+        return change
+    if new.observation_ids == old.observation_ids:
+        return change
+    return replace(change, defect=replace(new, version=old.version + 1))
+
+
+def _leave_decided_alone(
+    changes: Sequence[DefectChange], before: Mapping[DefectId, Defect]
+) -> None:
+    """Refuse what would change a defect on which somebody has decided.
+
+    Raises:
+        RuleError: It would.
+    """
+    for change in changes:
+        old = before.get(change.defect_id)
+        decided = old is not None and old.state not in WAITING
+        if decided and change.change is not ChangeKind.UNCHANGED:
+            raise RuleError(
+                "This cannot be done: it would change a defect near by on which somebody has "
+                "decided."
+            )
 
 
 def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> None:

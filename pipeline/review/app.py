@@ -114,6 +114,11 @@ def create_app(
     return app
 
 
+def _back_from(path: str) -> str:
+    """Return the page to look at again after a form was refused."""
+    return "/queue" if path.startswith("/words/") else re.sub(r"/(decision|join|split)$", "", path)
+
+
 async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
     response: Response = await call_next(request)
     response.headers["Content-Security-Policy"] = _POLICY
@@ -138,7 +143,7 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         }.get(status, "That cannot be done")
         return desk.page(
             request, "error.html", status=status, heading=heading, message=str(error),
-            back=re.sub(r"/(decision|join|split)$", "", request.url.path),
+            back=_back_from(request.url.path),
         )  # fmt: skip
 
     @app.exception_handler(404)

@@ -1,6 +1,6 @@
 """Joining and splitting possible defects, and taking it back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -50,8 +50,23 @@ class IdentityForm(BaseModel):
     csrf: str
     seen_version: int
     note: str = ""
-    other: UUID | None = None
+    other: str = ""
     sighting: list[UUID] = Field(default_factory=list)
+
+    @property
+    def others(self) -> dict[DefectId, int]:
+        """The other defect and the version that was seen of it; empty where none was chosen.
+
+        Raises:
+            InputError: It is no defect.
+        """
+        if not self.other:
+            return {}
+        name, _, version = self.other.partition(":")
+        try:
+            return {DefectId(UUID(name)): int(version)}
+        except ValueError as error:
+            raise InputError("There is no such defect.") from error
 
 
 class TakeBackForm(BaseModel):
@@ -67,13 +82,13 @@ class Identity:
 
     Attributes:
         heirs: Where the sightings of a defect without any went, as ids.
-        neighbours: Possible defects that may be the same, each as id and words.
+        neighbours: Possible defects that may be the same, each as id, version and words.
         sightings: Each as id, words and the number of its picture.
         said: What persons said: words, and the id of what may be taken back, or "".
     """
 
     heirs: tuple[str, ...]
-    neighbours: tuple[tuple[str, str], ...]
+    neighbours: tuple[tuple[str, int, str], ...]
     sightings: tuple[tuple[str, str, int | None], ...]
     said: tuple[tuple[str, str], ...]
 
@@ -89,7 +104,9 @@ def identity_of(
     seen = load_sightings(connection, defect.defect_id, pictured) if open_ else ()
     return Identity(
         heirs=tuple(str(home) for home in homes) if emptied else (),
-        neighbours=tuple((str(one.defect_id), words.neighbour_words(one, defect)) for one in near),
+        neighbours=tuple(
+            (str(one.defect_id), one.version, words.neighbour_words(one, defect)) for one in near
+        ),
         sightings=tuple(
             (str(one.observation_id), words.sighting_words(one), one.picture) for one in seen
         )
@@ -111,10 +128,10 @@ def add_identity(app: FastAPI, desk: Desk) -> None:
     ) -> Response:
         require_csrf(request, form.csrf)
         person = desk.person(request)
-        names = [DefectId(defect_id)] + ([] if form.other is None else [DefectId(form.other)])
+        versions = {DefectId(defect_id): form.seen_version, **form.others}
 
         def say(connection: Connection) -> IdentityWord:
-            defects = _held(connection, names, form.seen_version)
+            defects = _held(connection, versions)
             return join(defects, _speaker(desk, person, form.note))
 
         return _said(desk, person, say)
@@ -127,9 +144,15 @@ def add_identity(app: FastAPI, desk: Desk) -> None:
         person = desk.person(request)
 
         def say(connection: Connection) -> IdentityWord:
-            [defect] = _held(connection, [DefectId(defect_id)], form.seen_version)
+            [defect] = _held(connection, {DefectId(defect_id): form.seen_version})
             chosen = [ObservationId(name) for name in form.sighting]
-            return split(defect, chosen, _speaker(desk, person, form.note))
+            listed = load_sightings(connection, defect.defect_id, ())
+            return split(
+                defect,
+                chosen,
+                _speaker(desk, person, form.note),
+                shown=[one.observation_id for one in listed],
+            )
 
         return _said(desk, person, say, stay_on=DefectId(defect_id))
 
@@ -145,7 +168,7 @@ def add_identity(app: FastAPI, desk: Desk) -> None:
             if word is None:
                 raise RuleError("This was taken back already.")
             homes = load_homes(connection, sorted(word.sightings))
-            defects = _held(connection, homes, None)
+            defects = _held(connection, dict.fromkeys(homes))
             return take_back(word, defects, _speaker(desk, person, ""))
 
         return _said(desk, person, say, stay_on=DefectId(form.defect))
@@ -163,21 +186,19 @@ def _speaker(desk: Desk, person: Person, note: str) -> Speaker:
     )
 
 
-def _held(
-    connection: Connection, names: Sequence[DefectId], seen_version: int | None
-) -> list[Defect]:
-    """Return defects, held until the end of the transaction; the first one as it was on screen."""
+def _held(connection: Connection, versions: Mapping[DefectId, int | None]) -> list[Defect]:
+    """Return defects, held until the end of the transaction, as they were on the screen."""
     held = []
-    for name in sorted(names):
+    for name in sorted(versions):
         defect = load_defect(connection, name, lock=True)
         if defect is None:
             raise InputError("There is no such defect.")
         if name not in load_homes(connection, defect.observation_ids):
             raise StaleError(_CHANGED)
+        seen = versions[name]
+        if seen is not None and defect.version != seen:
+            raise StaleError(_CHANGED)
         held.append(defect)
-    held.sort(key=lambda defect: list(names).index(defect.defect_id))
-    if seen_version is not None and held[0].version != seen_version:
-        raise StaleError(_CHANGED)
     return held
 
 

@@ -33,6 +33,7 @@ _FAR_OFF_PX = 1e5
 _SLOWEST_MPS = 2.0
 _HOUR_S = 3600.0
 _MUCH_LESS = 0.2
+_STRONGEST = 0.45
 _SEEN = "estimated from the footage: "
 # A dip by braking is used where it is beyond doubt; no vehicle dips more.
 _SURELY, _DEEPEST_DEG_S2_M = 2.5, 1.5
@@ -219,7 +220,7 @@ def lens_of(
     rig: CameraRig,
     clock: ClockOffset,
     *,
-    bends: bool,
+    given: CameraRig,
     settings: CalibrateSettings,
 ) -> CameraRig | None:
     """Return the rig with the lens that the followed road tells; None if it tells nothing new.
@@ -229,27 +230,32 @@ def lens_of(
 
     Args:
         road: What was followed, through the rig's lens.
-        rig: What was known; of the distortion, what is left over is found.
+        rig: What is known by now; of the distortion, what is left over is found.
         clock: Likewise.
-        bends: Whether the distortion is to be found: nobody gave it.
+        given: What was known beforehand: a distortion that was given is not looked for, and a
+            focal length is found once, since the same turns would tell the same again.
         settings: What is taken for known.
     """
     found: dict[str, Any] = {}
     apart = [pair.fitted for pair in road.pairs[:: settings.lens_every]]
-    bend = fit_distortion(apart, road.camera) if bends else None
+    bend = None if given.distortion else fit_distortion(apart, road.camera)
     if bend is not None and _is_worth_straightening(bend, rig, settings):
         found["distortion"] = rig.distortion + bend.value
     motion, _ = _motion(road, rig, clock, settings)
     known = rig.focal_sigma_px / rig.focal_px
-    if motion is not None and not motion.at_edge:
+    if motion is not None and not motion.at_edge and rig.focal_px == given.focal_px:
         share = motion.focal_share
         if share.sigma / share.value < settings.lens_better * known:
             found["focal_px"] = rig.focal_px * share.value
             found["focal_sigma_px"] = rig.focal_px * share.sigma
+            # Distortion is counted in focal lengths.
+            found["distortion"] = found.get("distortion", rig.distortion) * share.value**2
     if not found:
         return None
+    if "distortion" in found:
+        found["distortion"] = float(np.clip(found["distortion"], -_STRONGEST, _STRONGEST))
     names = {"distortion": "distortion of the lens", "focal_px": "focal length"}
-    what = [words for name, words in names.items() if name in found]
+    what = [words for name, words in names.items() if found.get(name)]
     return replace(rig, how=_estimated(what, rig.how), **found)
 
 

@@ -13,7 +13,8 @@ from pipeline.domain.ids import ObservationId, PersonId, WordId
 
 # Beyond, two places are no longer one hole, whatever GPS does.
 JOIN_WITHIN_M = 30.0
-_WAITING = frozenset({DefectState.QUEUED, DefectState.CANDIDATE})
+_MOST_HUBS = 30
+WAITING = frozenset({DefectState.QUEUED, DefectState.CANDIDATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +56,23 @@ def join(defects: Sequence[Defect], speaker: Speaker) -> IdentityWord:
             "other can be joined."
         )
     every = sorted({o for defect in defects for o in defect.observation_ids})
-    return _word(IdentityMove.JOIN, defects, _star(every), speaker)
+    return _word(IdentityMove.JOIN, defects, _tied(every), speaker)
 
 
-def split(defect: Defect, chosen: Collection[ObservationId], speaker: Speaker) -> IdentityWord:
+def split(
+    defect: Defect,
+    chosen: Collection[ObservationId],
+    speaker: Speaker,
+    *,
+    shown: Collection[ObservationId],
+) -> IdentityWord:
     """Return the word that some sightings of a possible defect are of another one.
 
     Args:
         defect: As it stands.
         chosen: The sightings that are of the other one.
         speaker: Who says it.
+        shown: The sightings that the person could choose from; of others nothing is said.
 
     Raises:
         RuleError: None or all of its sightings were chosen, others were, somebody has decided on
@@ -73,13 +81,13 @@ def split(defect: Defect, chosen: Collection[ObservationId], speaker: Speaker) -
     _may_speak(speaker)
     _is_waiting(defect)
     other = sorted(set(chosen))
-    rest = [o for o in defect.observation_ids if o not in set(other)]
+    rest = sorted(set(shown) - set(other))
     if not other or not rest:
         raise RuleError("Choose some of the pictures, but not all, that show another place.")
-    if not set(other) <= set(defect.observation_ids):
+    if not set(other) <= set(shown) <= set(defect.observation_ids):
         raise RuleError("This possible defect has changed. Go back, reload the page and try again.")
     apart = tuple(_pair(a, b, together=False) for a, b in product(other, rest))
-    return _word(IdentityMove.SPLIT, [defect], (*apart, *_star(other), *_star(rest)), speaker)
+    return _word(IdentityMove.SPLIT, [defect], (*apart, *_tied(other), *_tied(rest)), speaker)
 
 
 def take_back(word: IdentityWord, defects: Iterable[Defect], speaker: Speaker) -> IdentityWord:
@@ -123,9 +131,20 @@ def _word(
     )
 
 
-def _star(sightings: Sequence[ObservationId]) -> tuple[Constraint, ...]:
-    """Join all to the first: enough for all to be one."""
-    return tuple(_pair(sightings[0], other, together=True) for other in sightings[1:])
+def _tied(sightings: Sequence[ObservationId]) -> tuple[Constraint, ...]:
+    """Join all to each other, so that the rest holds when some are superseded.
+
+    Of many, each to several that are spread over them: pairs grow with the square.
+    """
+    hubs = sightings
+    if len(sightings) > _MOST_HUBS:
+        hubs = sightings[:: -(-len(sightings) // _MOST_HUBS)]
+    return tuple(
+        _pair(hub, other, together=True)
+        for hub in hubs
+        for other in sightings
+        if other not in hubs or hub < other
+    )
 
 
 def _pair(a: ObservationId, b: ObservationId, *, together: bool | None) -> Constraint:
@@ -139,7 +158,7 @@ def _may_speak(speaker: Speaker) -> None:
 
 
 def _is_waiting(defect: Defect) -> None:
-    if defect.state not in _WAITING:
+    if defect.state not in WAITING:
         raise RuleError(
             f"A defect that is “{defect.state.words.lower()}” stays as it was decided on; only "
             "possible defects can be joined or split."

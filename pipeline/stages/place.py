@@ -180,9 +180,15 @@ class Placer:
     def braking_at(self, instant: datetime) -> float:
         """Return how hard the vehicle brakes, m/s² along its way; negative where it speeds up.
 
-        Over three seconds: a shorter time shows the noise of the positions.
+        Over three seconds: a shorter time shows the noise of the positions. 0 where the track does
+        not tell, at its ends and beside gaps.
         """
         t = _since(self._track.started_at, instant)
+        if not self._t[0] <= t - _BRAKES_S or not t + _BRAKES_S <= self._t[-1]:
+            return 0.0
+        begin, end = np.searchsorted(self._t, [t - _BRAKES_S, t + _BRAKES_S]).tolist()
+        if np.diff(self._t[max(begin - 1, 0) : end + 1]).max() > self._settings.max_gap_s:
+            return 0.0
         early, here, late = np.interp(
             [t - _BRAKES_S, t, t + _BRAKES_S], self._t, self._chainage
         ).tolist()

@@ -20,10 +20,12 @@ from pipeline.domain.footage import Frame, FrameRef
 from pipeline.domain.ids import ObservationId
 from pipeline.domain.looks import Bystander, PixelBox
 from pipeline.domain.observations import Observation
+from pipeline.geometry.distortion import bent, straightened
 from pipeline.geometry.ground import row_at_range
 
 Pixels = NDArray[np.uint8]
 
+_COLUMNS, _SPEEDING_UP_MPS2 = 129, 2.0
 _GREY = (128, 128, 128)
 _MARK = (0, 200, 255)
 _KEPT_QUALITY = 85
@@ -209,12 +211,11 @@ def _road_top(rig: CameraRig, settings: RedactSettings) -> int | None:
     """Return the picture row above which there is no road that belongs in a close view.
 
     It is the row of the farthest road that may be shown, for the rig as high as it may look and as
-    tilted as it may be within its sigmas, at either side of the picture: nothing above the road is
+    tilted as it may be within its sigmas, in any column of the picture: nothing above the road is
     shown even if the rig is wrong by two sigma. None if no row of the picture is surely road.
     """
     rows = [
-        _row_of_range(rig, settings.road_to_m, side=side, roll_deg=rig.roll_deg + off)
-        for side in (-1, 1)
+        _lowest_row_of(rig, settings.road_to_m, roll_deg=rig.roll_deg + off)
         for off in (-2 * rig.roll_sigma_deg, 2 * rig.roll_sigma_deg)
     ]
     if not np.isfinite(rows).all():
@@ -223,18 +224,24 @@ def _road_top(rig: CameraRig, settings: RedactSettings) -> int | None:
     return None if lowest >= rig.height_px else max(lowest, 0)
 
 
-def _row_of_range(rig: CameraRig, range_m: float, *, side: int, roll_deg: float) -> float:
-    """Return the row of road so far ahead at one side of the picture (−1 left, 1 right)."""
+def _lowest_row_of(rig: CameraRig, range_m: float, *, roll_deg: float) -> float:
+    """Return the lowest row in which any column of the picture shows road so far ahead."""
     steepest = 59.0
-    pitch = max(rig.pitch_deg - 2 * rig.pitch_sigma_deg, -steepest)
+    # A vehicle that speeds up lifts its nose.
+    lifted = 2 * rig.pitch_sigma_deg + max(rig.dive_deg_s2_m, 0.0) * _SPEEDING_UP_MPS2
+    pitch = max(rig.pitch_deg - lifted, -steepest)
     tilt = np.radians(min(max(roll_deg, -steepest), steepest))
     high = replace(rig, pitch_deg=pitch, roll_deg=0.0, distortion=0.0)
     middle = row_at_range(high, range_m) - rig.height_px / 2
-    sideways = side * rig.width_px / 2
-    row = float(middle * np.cos(tilt) - sideways * np.sin(tilt))
-    # At the sides a lens shows the road nearer to the middle than a pinhole, or farther from it.
-    bend = 1 + rig.distortion * (sideways**2 + row**2) / rig.focal_px**2
-    return rig.height_px / 2 + row * max(bend, 0.0)
+    half = np.array([[rig.width_px / 2, rig.height_px / 2]])
+    lens = {"focal_px": rig.focal_px, "distortion": rig.distortion}
+    # Through a lens that bends, what a pinhole shows in a line bulges: all columns are asked.
+    reach = max(float(straightened(half, **lens)[0, 0]), rig.width_px / 2)
+    across = np.linspace(-reach, reach, _COLUMNS)
+    line = np.column_stack((across, middle * np.cos(tilt) - across * np.sin(tilt)))
+    shown = bent(line, **lens)
+    shown = shown[np.abs(shown[:, 0]) <= rig.width_px / 2 + reach / _COLUMNS]
+    return rig.height_px / 2 + float(shown[:, 1].max(initial=-np.inf)) if len(shown) else np.inf
 
 
 def _close_region(

@@ -239,9 +239,9 @@ def test_a_camera_that_was_found_wrongly_is_set_aside_and_kept(
     wrong = FoundCamera(rig=a_rig(), clock=None, pairs=9, refused=2, moved=(), words=())
     right = replace(wrong, rig=a_rig(pitch_deg=4.0, distortion=-0.2, dive_deg_s2_m=0.3))
 
-    assert not ledger.set_camera_aside(drive, said_by="Fay", reason="nothing there yet")
+    assert not ledger.correct_camera(drive, said_by="Fay", reason="nothing there yet")
     ledger.save_camera(drive, wrong)
-    assert ledger.set_camera_aside(drive, said_by="Fay", reason="the mount was loose")
+    assert ledger.correct_camera(drive, said_by="Fay", reason="the mount was loose")
     assert ledger.load_camera(drive) is None
     assert ledger.driven_cameras("depot", "") == ()
     ledger.save_camera(drive, right)
@@ -250,6 +250,12 @@ def test_a_camera_that_was_found_wrongly_is_set_aside_and_kept(
     assert ledger.load_camera(drive) == right
     assert [one.rig for one in ledger.driven_cameras("depot", "")] == [right.rig]
     assert count(database, "camera_found") == 2
+    clock = ClockOffset(offset_s=3600.0, sigma_s=0.1, how="motion")
+    assert ledger.correct_camera(
+        drive, said_by="Fay", reason="x", given=replace(wrong, clock=clock)
+    )
+    assert ledger.correct_camera(drive, said_by="Fay", reason="the lens", given=right)
+    assert ledger.load_camera(drive) == replace(right, clock=clock)
     assert count(database, "camera_set_aside", OTHER) == 0
 
 

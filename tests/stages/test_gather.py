@@ -184,3 +184,14 @@ def test_many_passes_over_a_street_make_its_places_better_and_part_nothing() -> 
         off_m = float(np.hypot(easting - E0, northing - truth))
         assert off_m <= 2 * error.sigma_m
         assert error.sigma_m < fuse_position(first.groups)[2].sigma_m / 4
+
+
+def test_a_hole_that_thirty_passes_missed_keeps_its_name() -> None:
+    seen = [
+        an_observation(0.0, 8.0 * hole, drive=f"{day}", second=86_400 * day + hole, shared_m=2.0)
+        for day in range(32)
+        for hole in range(4)
+        if hole != 2 or day in {0, 31}
+    ]
+
+    assert sorted(len(cluster.observations) for cluster in gather(seen)) == [2, 32, 32, 32]

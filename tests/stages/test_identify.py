@@ -33,10 +33,12 @@ SEEN = [
 
 def gathered(seen: list[Observation], *words: IdentityWord) -> Gathered:
     latest: dict[tuple[UUID, UUID], Constraint] = {}
+    taken_back = {word.takes_back for word in words}
     for word in words:
+        if word.word_id in taken_back or word.takes_back is not None:
+            continue
         latest |= {(pair.first_id, pair.second_id): pair for pair in word.pairs}
-    constraints = tuple(pair for pair in latest.values() if pair.together is not None)
-    area = Area(observations=tuple(seen), constraints=constraints)
+    area = Area(observations=tuple(seen), constraints=tuple(latest.values()))
     return gather_defects(area, rule=a_policy().queue, settings=LineSettings())
 
 
@@ -65,7 +67,7 @@ def test_split_ones_are_two_on_every_later_pass_too() -> None:
     before = by_place(gathered(SEEN))
     chosen = before[0].observation_ids[:2]
 
-    word = split(before[0], chosen, ADA)
+    word = split(before[0], chosen, ADA, shown=before[0].observation_ids)
 
     result = parts(gathered(SEEN, word))
     assert frozenset(chosen) in result
@@ -94,7 +96,7 @@ def test_the_last_word_counts() -> None:
     joined = join(before[:2], ADA)
     [one] = [d for d in gathered(SEEN, joined).defects.values() if d.sightings == 12]
 
-    parted = split(one, before[0].observation_ids, ADA)
+    parted = split(one, before[0].observation_ids, ADA, shown=one.observation_ids)
 
     assert parts(gathered(SEEN, joined, parted)) == parts(gathered(SEEN))
     [first, second] = by_place(gathered(SEEN, joined, parted))[:2]
@@ -102,9 +104,30 @@ def test_the_last_word_counts() -> None:
     assert parts(gathered(SEEN, joined, parted, again)) == parts(gathered(SEEN, joined))
 
 
+def test_taking_back_the_last_word_leaves_the_one_before_it() -> None:
+    before = by_place(gathered(SEEN))
+    joined = join(before[:2], ADA)
+    [one] = [d for d in gathered(SEEN, joined).defects.values() if d.sightings == 12]
+    speaker = replace(ADA, word_id=WordId(UUID(int=7)))
+    parted = split(one, before[0].observation_ids, speaker, shown=one.observation_ids)
+
+    back = take_back(parted, by_place(gathered(SEEN, joined, parted))[:2], ADA)
+
+    assert parts(gathered(SEEN, joined, parted, back)) == parts(gathered(SEEN, joined))
+
+
+def test_a_join_holds_for_the_rest_when_a_drive_is_scored_anew() -> None:
+    before = by_place(gathered(SEEN))
+    word = join(before[:2], ADA)
+
+    for day in range(3):
+        left = [o for o in SEEN if o.seen_at.date() != SEEN[6 * day].seen_at.date()]
+        assert sorted(len(part) for part in parts(gathered(left, word))) == [4, 8]
+
+
 def test_words_hold_in_any_order_of_arrival() -> None:
     before = by_place(gathered(SEEN))
-    word = split(before[0], before[0].observation_ids[:3], ADA)
+    word = split(before[0], before[0].observation_ids[:3], ADA, shown=before[0].observation_ids)
     drives = [SEEN[:6], SEEN[6:12], SEEN[12:]]
 
     outcomes = {
@@ -126,10 +149,10 @@ def test_what_may_not_be_said_is_refused() -> None:
         lambda: join([one, far], ADA),
         lambda: join([one, approved], ADA),
         lambda: join([one, two], fleet),
-        lambda: split(one, [], ADA),
-        lambda: split(one, one.observation_ids, ADA),
-        lambda: split(one, two.observation_ids[:1], ADA),
-        lambda: split(approved, approved.observation_ids[:1], ADA),
+        lambda: split(one, [], ADA, shown=one.observation_ids),
+        lambda: split(one, one.observation_ids, ADA, shown=one.observation_ids),
+        lambda: split(one, two.observation_ids[:1], ADA, shown=one.observation_ids),
+        lambda: split(approved, approved.observation_ids[:1], ADA, shown=two.observation_ids),
         lambda: take_back(join([one, two], ADA), [approved], ADA),
     ]
     for saying in refused:

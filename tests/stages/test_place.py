@@ -136,3 +136,14 @@ def test_a_missed_turn_does_not_turn_the_rest_of_the_drive_round() -> None:
 
     assert placer.pose_at(after(30)).heading_deg == pytest.approx(270, abs=5)
     assert not placer.is_reversing(after(30))
+
+
+def test_at_a_steady_speed_nothing_brakes_not_even_at_the_ends_of_a_track() -> None:
+    steady = Placer(a_track(*((t, 0.0, 13.0 * t) for t in range(30))), SETTINGS)
+    gap = Placer(a_track(*((t, 0.0, 13.0 * t) for t in range(30) if not 10 < t < 20)), SETTINGS)
+    stops = Placer(a_track(*((t, 0.0, 10 * t - t * t / 2) for t in range(11))), SETTINGS)
+
+    for placer in (steady, gap):
+        braking = [placer.braking_at(after(tenth / 10)) for tenth in range(290)]
+        assert max(map(abs, braking)) < 0.01
+    assert stops.braking_at(after(5.0)) == pytest.approx(1.0, abs=0.15)

@@ -225,7 +225,10 @@ def save_queue(
         cursor.executemany(
             "insert into roadwear.queue_entry as q (defect_id, authority_id, policy_sha256, score, "
             "impact, likelihood, category, respond_within_h, reasons) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (defect_id) do update set "
+            "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s from roadwear.defect d "
+            # Who decides on it meanwhile is waited for: what is decided does not come back.
+            "where d.defect_id = %s and d.state = 'queued' for share "
+            "on conflict (defect_id) do update set "
             "policy_sha256 = excluded.policy_sha256, score = excluded.score, "
             "impact = excluded.impact, likelihood = excluded.likelihood, "
             "category = excluded.category, respond_within_h = excluded.respond_within_h, "
@@ -234,8 +237,8 @@ def save_queue(
             "(excluded.policy_sha256, excluded.score, excluded.reasons)",
             [
                 (
-                    e.defect_id, authority, e.policy_sha256, e.score, e.impact, e.likelihood,
-                    e.category, e.respond_within_h, list(e.reasons),
+                    authority, e.policy_sha256, e.score, e.impact, e.likelihood, e.category,
+                    e.respond_within_h, list(e.reasons), e.defect_id,
                 )
                 for e in entries
             ],
@@ -297,7 +300,8 @@ def _load(connection: Connection, ids: Sequence[DefectId]) -> dict[DefectId, Def
 def _constraints(connection: Connection, ids: Sequence[ObservationId]) -> tuple[Constraint, ...]:
     rows = connection.execute(
         "select distinct on (first_id, second_id) first_id, second_id, together "
-        "from roadwear.gather_constraint where first_id = any(%s) and second_id = any(%s) "
+        "from roadwear.gather_constraint c where first_id = any(%s) and second_id = any(%s) "
+        "and not exists (select 1 from roadwear.identity_word b where b.takes_back = c.word_id) "
         "order by first_id, second_id, constraint_id desc",
         (list(ids), list(ids)),
     )

@@ -46,7 +46,7 @@ class Sighting:
 
 
 def save_word(connection: Connection, authority: OrganisationId, word: IdentityWord) -> None:
-    """Add a word with its pairs."""
+    """Add a word with its pairs; one that takes another back has none of its own to keep."""
     connection.execute(
         "insert into roadwear.identity_word (word_id, authority_id, person_id, move, defects, "
         "note, takes_back, said_at) values (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -65,6 +65,7 @@ def save_word(connection: Connection, authority: OrganisationId, word: IdentityW
                     word.word_id,
                 )
                 for p in word.pairs
+                if p.together is not None
             ],
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from pipeline.adapters.postgres import defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Database
@@ -88,10 +89,21 @@ class PostgresLedger:
         with self._database.acting_for(drive.owner_id) as connection:
             intake.save_camera(connection, drive, found)
 
-    def set_camera_aside(self, drive: Drive, *, said_by: str, reason: str) -> bool:
-        """Set aside what is in use of a drive's camera; False if nothing is."""
+    def correct_camera(
+        self, drive: Drive, *, said_by: str, reason: str, given: FoundCamera | None = None
+    ) -> bool:
+        """Set aside what is in use of a drive's camera, and use what is given, if anything is.
+
+        A clock that was found stays in use where none is given. False if nothing was in use, and
+        nothing is given.
+        """
         with self._database.acting_for(drive.owner_id) as connection:
-            return intake.set_camera_aside(connection, drive, said_by=said_by, reason=reason)
+            before = intake.load_camera(connection, drive.drive_id)
+            intake.set_camera_aside(connection, drive, said_by=said_by, reason=reason)
+            if given is not None:
+                clock = before.clock if before is not None else None
+                intake.save_camera(connection, drive, replace(given, clock=given.clock or clock))
+        return before is not None or given is not None
 
     def is_done(self, drive: Drive, run_id: RunId) -> bool:
         """Return whether a run's findings are stored, whole."""
