@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 # Fixes farther off than 999 of 1,000 are, count less the farther they are (chi-square, 2 degrees).
 _GATE = 13.8
 _FASTEST_MPS = 40.0
+# A corner shows over so many seconds either side; what of its acceleration, squared, is the
+# density of a vehicle that takes it; what noise explains (its variance, so often); and the most.
+_CORNER_S, _CORNER_FACTOR, _NOISES, _HARDEST_M2S3 = 2.0, 2.0, 4.0, 80.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,7 @@ def _smoothed(
     """
     count = len(t)
     axis = sigma_m * 2 / R95_PER_AXIS
+    restlessness = _restlessness(t, at, axis, velocity, model)
     origin = at[0].copy()
     ahead_x, ahead_p = np.zeros((count, 3, 2)), np.zeros((count, 3, 3))
     x, p = np.zeros((count, 3, 2)), np.zeros((count, 3, 3))
@@ -171,7 +175,7 @@ def _smoothed(
     spread = np.diag([(100 * axis[0]) ** 2, _FASTEST_MPS**2, 1.0])
     for i in range(count):
         if i:
-            moves[i], noise = _move(float(t[i] - t[i - 1]), model)
+            moves[i], noise = _move(float(t[i] - t[i - 1]), float(restlessness[i]), model)
             state = moves[i] @ state
             spread = moves[i] @ spread @ moves[i].T + noise
         ahead_x[i], ahead_p[i] = state, spread
@@ -198,11 +202,31 @@ def _smoothed(
     )
 
 
-def _move(seconds: float, model: MotionModel) -> tuple[Array, Array]:
+def _restlessness(t: Array, at: Array, axis: Array, velocity: Array, model: MotionModel) -> Array:
+    """Return N: the spectral density of the acceleration before each fix.
+
+    Where the places alone turn or brake harder than the model's vehicle does, beyond what their
+    noise explains, it is as hard as they do: else a sharp corner would be taken for a receiver
+    that is thrown off, and the path would run on straight. A receiver that states its velocity
+    says so itself.
+    """
+    early, late = (
+        np.column_stack([np.interp(t + by, t, at[:, k]) for k in (0, 1)])
+        for by in (-_CORNER_S, _CORNER_S)
+    )
+    hard = ((early + late - 2 * at) ** 2).sum(axis=1) / _CORNER_S**4
+    noise = 2 * 6 * axis**2 * model.new_share / _CORNER_S**4
+    inside = (t - _CORNER_S >= t[0]) & (t + _CORNER_S <= t[-1]) & np.isnan(velocity).any(axis=1)
+    found = np.where(inside, _CORNER_FACTOR * (hard - _NOISES * noise), 0.0)
+    clipped: Array = np.clip(found, model.restlessness_m2s3, _HARDEST_M2S3)
+    return clipped
+
+
+def _move(seconds: float, restlessness_m2s3: float, model: MotionModel) -> tuple[Array, Array]:
     """Return the transition over some seconds, and what is uncertain of it."""
     keep = math.exp(-seconds / model.error_time_s)
     move = np.array([[1.0, seconds, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, keep]])
-    q = model.restlessness_m2s3
+    q = restlessness_m2s3
     noise = np.array(
         [
             [q * seconds**3 / 3, q * seconds**2 / 2, 0.0],

@@ -21,6 +21,7 @@ from pipeline.simulator.county import County, CountyDrive, CountyRules, drive_co
 from pipeline.simulator.drive import Gps
 from pipeline.stages.match import MatchSettings, match_drive
 from pipeline.stages.place import Placer, PlaceSettings
+from pipeline.stages.smooth import SmoothSettings, smooth_track
 
 Array = NDArray[np.float64]
 
@@ -112,7 +113,7 @@ def run_scale_bench(
             drive = drive_county(
                 sections, length_m=min(distance, 50) * 1000.0, seed=90_000 + distance + number
             )
-            placer = Placer(drive.track, PlaceSettings())
+            placer = _placer(drive)
             began = process_time()
             samples = samples_of(placer, settings)
             if samples is not None:
@@ -131,6 +132,11 @@ def run_scale_bench(
     return table
 
 
+def _placer(drive: CountyDrive) -> Placer:
+    """Return a drive as the line places it: smoothed."""
+    return Placer(smooth_track(drive.track, settings=SmoothSettings()), PlaceSettings())
+
+
 def _named(
     drive: CountyDrive,
     sections: Sequence[RoadSection],
@@ -139,7 +145,7 @@ def _named(
 ) -> Named:
     """Match one drive to a network, and compare what is named at each sample with the truth."""
     settings = MatchSettings()
-    samples = samples_of(Placer(drive.track, PlaceSettings()), settings)
+    samples = samples_of(_placer(drive), settings)
     if samples is None:
         raise ValueError("a simulated drive has fixes")
     matched = match_drive(samples, network, settings=settings)

@@ -126,3 +126,18 @@ def test_in_a_gap_the_doubt_grows_and_a_long_one_stays_empty() -> None:
     assert filled.sigma_m[bridged].max() > 1.5 * filled.sigma_m[0]
     assert np.allclose(filled.at[bridged, 0], 10 * filled.t[bridged], atol=0.5)
     assert not ((filled.t > 12) & (filled.t < 40)).any()
+
+
+def test_a_sharp_corner_is_a_corner_and_not_a_receiver_that_is_thrown_off() -> None:
+    t = np.arange(0.0, 60.0)
+    driven = 13.0 * t
+    turns_at = 390.0
+    truth = np.column_stack((np.minimum(driven, turns_at), np.maximum(driven - turns_at, 0.0)))
+    chance = np.random.default_rng(4)
+    slow = np.cumsum(chance.normal(0, 0.2, (len(t), 2)), axis=0)
+    seen = truth + slow + chance.normal(0, 0.3, truth.shape)
+
+    motion = smooth_motion(t, seen, np.full(len(t), 2.0), np.full_like(seen, np.nan), MotionModel())
+
+    off_m = np.linalg.norm(motion.at - seen, axis=1)
+    assert off_m.max() < 2.0
