@@ -1,9 +1,10 @@
 """`roadwear bench`: both sides in one run, as a ratio."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from models.loading import Runtime, load_detector
 from pipeline import wiring
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.simulator.bench_street import StreetBench
 
 app = typer.Typer(no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -33,12 +37,7 @@ def street(
     as_json: AsJson = False,
 ) -> None:
     """Simulated streets with known truth: found, once, where, how large."""
-    from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
-        StreetBench,
-        figures_of,
-        run_sigma_bench,
-        run_street_bench,
-    )
+    from pipeline.simulator.bench_street import StreetBench  # noqa: PLC0415 - only where needed
 
     chosen = tuple(range(first_seed, first_seed + seeds))
     runs = {
@@ -51,6 +50,20 @@ def street(
         runs["real detector, cluster street"] = StreetBench(
             seeds=chosen[:1], cluster=True, render=True
         )
+    anew = StreetBench(seeds=chosen)
+    _show(_driven(runs, {"truth detector, driven anew": anew}, drives=drives), as_json=as_json)
+
+
+def _driven(
+    runs: Mapping[str, "StreetBench"], anew: Mapping[str, "StreetBench"], *, drives: int
+) -> dict[str, dict[str, float]]:
+    """Drive down streets, and drive down some anew to see whether sigmas are true."""
+    from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
+        figures_of,
+        run_sigma_bench,
+        run_street_bench,
+    )
+
     table: dict[str, dict[str, float]] = {}
     with expected_failures():
         settings = wiring.Settings.from_env()
@@ -70,12 +83,13 @@ def street(
                     bench, grid=grid, rule=rule, detector=detector, on_street=advance
                 )
             table[name] = figures_of(score)
-        with progress("truth detector, driven anew", len(chosen) * drives) as bar:
-            advance = partial(bar.advance, bar.task_ids[0])
-            table["truth detector, driven anew"] = run_sigma_bench(
-                StreetBench(seeds=chosen), drives=drives, grid=grid, rule=rule, on_street=advance
-            )
-    _show(table, as_json=as_json)
+        for name, bench in anew.items():
+            with progress(name, len(bench.seeds) * drives) as bar:
+                advance = partial(bar.advance, bar.task_ids[0])
+                table[name] = run_sigma_bench(
+                    bench, drives=drives, grid=grid, rule=rule, on_street=advance
+                )
+    return table
 
 
 @app.command()
@@ -118,12 +132,7 @@ def place(
     as_json: AsJson = False,
 ) -> None:
     """One pass with the true track, one and four with a receiver's: where, and how large."""
-    from pipeline.simulator.bench_street import (  # noqa: PLC0415 - only where it is needed
-        StreetBench,
-        figures_of,
-        run_sigma_bench,
-        run_street_bench,
-    )
+    from pipeline.simulator.bench_street import StreetBench  # noqa: PLC0415 - only where needed
 
     chosen = tuple(range(first_seed, first_seed + seeds))
     four = StreetBench(seeds=chosen, passes=4)
@@ -136,29 +145,7 @@ def place(
         runs["real detector, one pass"] = StreetBench(
             seeds=chosen, passes=1, true_track=True, render=True
         )
-    table: dict[str, dict[str, float]] = {}
-    with expected_failures():
-        settings = wiring.Settings.from_env()
-        rule = wiring.policy(settings)[0].queue
-        grid = Ostn15Grid(epoch_year=2026.1)
-        eye = load_detector(
-            settings.model, runtime=Runtime(settings.runtime), device=settings.device
-        )
-        for name, bench in runs.items():
-            with progress(name, len(bench.seeds)) as bar:
-                score = run_street_bench(
-                    bench,
-                    grid=grid,
-                    rule=rule,
-                    detector=eye if bench.render else None,
-                    on_street=partial(bar.advance, bar.task_ids[0]),
-                )
-            table[name] = figures_of(score)
-        with progress("four passes, driven anew", len(chosen) * drives) as bar:
-            advance = partial(bar.advance, bar.task_ids[0])
-            table["four passes, driven anew"] = run_sigma_bench(
-                four, drives=drives, grid=grid, rule=rule, on_street=advance
-            )
+    table = _driven(runs, {"four passes, driven anew": four}, drives=drives)
     one, all_four = (table[name]["position_error_median_m"] for name in ("one pass", "four passes"))
     table["four passes"]["error, to one pass"] = all_four / one
     _show(table, as_json=as_json)

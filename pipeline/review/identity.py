@@ -27,7 +27,7 @@ from pipeline.adapters.postgres.identity import (
     save_word,
 )
 from pipeline.adapters.postgres.people import Person
-from pipeline.domain.defects import Defect, DefectState
+from pipeline.domain.defects import Defect
 from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.identity import IdentityWord
 from pipeline.domain.ids import DefectId, ObservationId, WordId
@@ -35,7 +35,7 @@ from pipeline.line import follow_word
 from pipeline.review import words
 from pipeline.review.desk import Desk, require_csrf
 from pipeline.stages.decide import StaleError
-from pipeline.stages.identify import JOIN_WITHIN_M, Speaker, join, split, take_back
+from pipeline.stages.identify import JOIN_WITHIN_M, WAITING, Speaker, join, split, take_back
 
 _LONGEST_NOTE = 500
 _CHANGED = (
@@ -99,7 +99,7 @@ def identity_of(
     """Return what a defect's page says of identity; offers only where nobody has decided."""
     homes = load_homes(connection, defect.observation_ids)
     emptied = defect.defect_id not in homes
-    open_ = not emptied and defect.state in {DefectState.QUEUED, DefectState.CANDIDATE}
+    open_ = not emptied and defect.state in WAITING
     near = load_neighbours(connection, defect, within_m=JOIN_WITHIN_M) if open_ else ()
     seen = load_sightings(connection, defect.defect_id, pictured) if open_ else ()
     return Identity(

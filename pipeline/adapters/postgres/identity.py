@@ -71,9 +71,10 @@ def save_word(connection: Connection, authority: OrganisationId, word: IdentityW
 
 
 def load_word(connection: Connection, word_id: WordId) -> IdentityWord | None:
-    """Return a word that still holds; None where there is none, or it was taken back."""
+    """Return a join or split that holds; None where there is none, or it was taken back."""
     row = connection.execute(
-        "select * from roadwear.identity_word w where word_id = %s and not exists "
+        "select * from roadwear.identity_word w "
+        "where word_id = %s and move <> 'take_back' and not exists "
         "(select 1 from roadwear.identity_word b where b.takes_back = w.word_id)",
         (word_id,),
     ).fetchone()
