@@ -45,7 +45,7 @@ def fit_distortion(motions: Sequence[FittedMotion], camera: Pinhole) -> Estimate
         camera: The lens as it was taken, without distortion.
 
     Returns:
-        None where too few pairs show enough points.
+        None where too few pairs show enough points, or no distortion among those tried fits best.
     """
     trials = [_thinned(one) for one in motions if len(one.before) >= _FEWEST_POINTS]
     if len(trials) < _FEWEST_PAIRS:
