@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs, with the system's package manager, what is missing of: PostgreSQL with PostGIS, the
-# libraries that OpenCV needs, Python's venv; with "tests" also Chromium. Quick when all is there.
+# libraries that OpenCV needs, ExifTool, Python's venv; with "tests" also Chromium. Quick when all is there.
 set -eu
 wanted=""
 need() { wanted="$wanted $1"; }
@@ -9,6 +9,7 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
 ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || need postgis-for-postgresql
 ldconfig -p 2>/dev/null | grep -q 'libGL\.so\.1' || need libgl1
 ldconfig -p 2>/dev/null | grep -q 'libglib-2\.0\.so\.0' || need libglib2.0-0
+command -v exiftool >/dev/null 2>&1 || need libimage-exiftool-perl
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
 if [ "${1:-}" = tests ]; then
   [ -x /usr/bin/chromium ] || need chromium

@@ -19,6 +19,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -35,10 +36,20 @@ _MOST_PACKETS = 600
 _AHEAD = 4
 _CHUNK_BYTES = 1 << 20
 _CUT_TOLERANCE_S = 1.0
+# A playlist would have other files or addresses opened: only containers of pictures, only files.
+_ONLY_THIS_FILE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,mxf,ogg",
+}
+_MOST_PIXELS = 100_000_000
 
 
 class PyAvFootage:
     """Opens clips from files."""
+
+    def __init__(self, sha256: ClipSha256 | None = None) -> None:
+        """Open any clips; or one of which the SHA-256 is known, and need not be found again."""
+        self._sha256 = sha256
 
     @contextmanager
     def open(self, location: str) -> Iterator["PyAvReader"]:
@@ -53,7 +64,7 @@ class PyAvFootage:
         if path.stat().st_size == 0:
             raise InputError(f"{path.name}: the file is empty; copy it from the card again")
         try:
-            container = av.open(location)
+            container = av.open(location, options=_ONLY_THIS_FILE)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(
                 f"{path.name}: this is not footage that can be read (its index is missing or it "
@@ -63,7 +74,7 @@ class PyAvFootage:
         with container:
             if not container.streams.video:
                 raise InputError(f"{path.name}: the file has no pictures, only sound or data")
-            yield PyAvReader(container, path)
+            yield PyAvReader(container, path, self._sha256 or sha256_of_file(path))
 
 
 def sha256_of_file(path: Path) -> ClipSha256:
@@ -117,7 +128,7 @@ class _Wanted:
 class PyAvReader:
     """One clip, open for reading once, in order."""
 
-    def __init__(self, container: InputContainer, path: Path) -> None:
+    def __init__(self, container: InputContainer, path: Path, sha256: ClipSha256) -> None:
         """Read the index; decode one frame to learn the first time and the rotation."""
         self._container = container
         self._stream: VideoStream = container.streams.video[0]
@@ -130,12 +141,18 @@ class PyAvReader:
         # After damage what is shown is patched together from lost pictures, until a key frame.
         self._broken = False
         self._cut_at: int | None = None
-        self._clip = self._read_index(path)
+        self._clip = self._read_index(sha256)
 
     @property
     def clip(self) -> Clip:
         """What the clip's index says."""
         return self._clip
+
+    @property
+    def cameras(self) -> int:
+        """How many cameras' pictures the file holds; pictures of a cover do not count."""
+        streams = self._container.streams.video
+        return sum(not stream.disposition & Disposition.attached_pic for stream in streams)
 
     @property
     def decoded(self) -> int:
@@ -264,15 +281,20 @@ class PyAvReader:
             pixels=pixels,
         )
 
-    def _read_index(self, path: Path) -> Clip:
+    def _read_index(self, sha256: ClipSha256) -> Clip:
         stream = self._stream
+        if self._codec.width * self._codec.height > _MOST_PIXELS:
+            raise InputError(
+                f"{self._name}: its pictures are {self._codec.width}×{self._codec.height}, which "
+                "no camera on a vehicle takes"
+            )
         first = self._first_frame()
         time_base = stream.time_base or Fraction(1, 90_000)
         turned = round(first.rotation / 90) % 2 == 1
         width, height = (first.height, first.width) if turned else (first.width, first.height)
         first_pts = first.pts if first.pts is not None else 0
         return Clip(
-            sha256=sha256_of_file(path),
+            sha256=sha256,
             width_px=width,
             height_px=height,
             time_base=time_base,

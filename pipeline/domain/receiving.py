@@ -1,0 +1,121 @@
+"""What came in: files, what each is, and what became of it. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pipeline.domain.footage import Clip
+from pipeline.domain.ids import ClipSha256
+from pipeline.domain.telemetry import Recording
+from pipeline.domain.track import ClockOffset, RawFix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What was found in one file: footage, a track, or why it can be neither.
+
+    Attributes:
+        path: As on the card, with forward slashes.
+        clip: What the index of footage says.
+        recording: The positions inside footage.
+        fixes: The positions of a track file.
+        counted: The fixes' times count from the start of the recording, written since 1970.
+        refusal: Why it cannot be used, in a sentence for fleet staff.
+        remark: What is odd in a file that can be used, likewise.
+    """
+
+    path: str
+    size_bytes: int
+    sha256: ClipSha256
+    clip: Clip | None = None
+    recording: Recording | None = None
+    fixes: tuple[RawFix, ...] = ()
+    counted: bool = False
+    refusal: str | None = None
+    remark: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    ACCEPTED = "accepted"
+    IN_PART = "in_part"
+    REFUSED = "refused"
+    ALREADY_THERE = "already_there"
+
+    @property
+    def words(self) -> str:
+        """As a person writes it."""
+        return {"in_part": "accepted in part", "already_there": "already there"}.get(
+            self.value, self.value
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOutcome:
+    """A line of the manifest.
+
+    Attributes:
+        path: As on the card.
+        sentence: Why, and what to do.
+    """
+
+    path: str
+    size_bytes: int
+    sha256: str
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What became of every file that was handed in, in order of their names."""
+
+    files: tuple[FileOutcome, ...]
+    questions: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """How many files had each outcome."""
+        return Counter(file.outcome for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssembledDrive:
+    """Clips that belong together, with the positions that go with them.
+
+    Attributes:
+        clips: Path on the card, and the clip, in order of time.
+        tracks: Paths of the track files that were used.
+        fixes: From inside the footage and from the track files.
+        clock: Where the positions inside say how well the footage's times are known.
+        vehicle: Fleet number, where the card says it; None where it does not.
+        notes: What was found and mended, in sentences.
+    """
+
+    clips: tuple[tuple[str, Clip], ...]
+    tracks: tuple[str, ...]
+    fixes: tuple[RawFix, ...]
+    clock: ClockOffset | None
+    started_at: datetime | None
+    vehicle: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """What a batch of files gives.
+
+    Attributes:
+        drives: In order of time.
+        refused: By path: why a file cannot be used.
+        remarks: By path: what is odd in a file that is used.
+        questions: What nothing in the files says, each as one plain question.
+    """
+
+    drives: tuple[AssembledDrive, ...]
+    refused: Mapping[str, str]
+    remarks: Mapping[str, str]
+    questions: tuple[str, ...]
