@@ -37,7 +37,19 @@ app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in 
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]
 Track = Annotated[
-    Path | None, typer.Option("--track", help="GPX or NMEA track of the drive, times in UTC.")
+    Path | None,
+    typer.Option(
+        "--track",
+        help="Track of the drive (GPX, NMEA, CSV, KML, FIT, GPMF); without one, the positions "
+        "inside the footage or in a file of the same name beside it.",
+    ),
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        help="Of a CSV track: time=HEADER,lat=HEADER,lon=HEADER and if need be date=, speed=, "
+        "course=, zone=Europe/London."
+    ),
 ]
 Rig = Annotated[
     Path | None, typer.Option("--rig", help="Rig file (TOML); without one wide sigmas are assumed.")
@@ -58,6 +70,7 @@ def survey(
     clips: Clips,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     track: Track = None,
+    columns: Columns = "",
     rig: Rig = None,
     started_at: StartedAt = None,
     runtime: Annotated[Runtime, typer.Option(help="What runs the network.")] = Runtime.OPENVINO,
@@ -76,8 +89,8 @@ def survey(
     from deploy.survey import survey as run  # noqa: PLC0415 - the line, only where it is needed
 
     run(
-        clips, track=track, rig=rig, out=out, started_at=started_at, runtime=runtime,
-        device=device, calibrate=calibrate, roads=roads, as_json=as_json,
+        clips, track=track, columns=columns, rig=rig, out=out, started_at=started_at,
+        runtime=runtime, device=device, calibrate=calibrate, roads=roads, as_json=as_json,
     )  # fmt: skip
 
 
@@ -102,6 +115,7 @@ def ingest(
     authority: Annotated[str, typer.Option("--authority", help="Whose road it is.")],
     vehicle: Annotated[str, typer.Option("--vehicle", help="Fleet number.")],
     track: Track = None,
+    columns: Columns = "",
     rig: Rig = None,
     started_at: StartedAt = None,
     as_json: AsJson = False,
@@ -114,7 +128,7 @@ def ingest(
         settings = wiring.Settings.from_env()
         batch = door.receive(
             clips, owner=owner, authority=authority, vehicle=vehicle, track=track, rig=rig,
-            started_at=started_at, settings=settings,
+            columns=columns, started_at=started_at, settings=settings,
         )  # fmt: skip
     door.ingest(batch, settings, as_json=as_json)
 

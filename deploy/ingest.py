@@ -31,6 +31,7 @@ def receive(
     rig: Path | None,
     started_at: datetime | None,
     settings: wiring.Settings,
+    columns: str = "",
 ) -> Batch:
     """Store a drive's track and clips; clips that are there already keep their drive.
 
@@ -46,6 +47,7 @@ def receive(
         track=track,
         rig=rig,
         started_at=started_at,
+        columns=columns,
         owners=(owner_id, organisation_id(authority), vehicle_id),
     )
     known = _known_drive(

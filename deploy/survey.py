@@ -55,6 +55,7 @@ def survey(
     clips: list[Path],
     *,
     track: Path | None,
+    columns: str,
     rig: Path | None,
     out: Path,
     started_at: datetime | None,
@@ -71,7 +72,7 @@ def survey(
         (out / "evidence").mkdir(exist_ok=True)
         network = None if roads is None else read_network(roads, "", None)
         began = perf_counter()
-        batch = read_batch(clips, track=track, rig=rig, started_at=started_at)
+        batch = read_batch(clips, track=track, rig=rig, started_at=started_at, columns=columns)
         prepared = wiring.prepare(batch.received, settings.line())
         ready = perf_counter()
         if calibrate:

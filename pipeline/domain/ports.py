@@ -12,6 +12,7 @@ from pipeline.domain.defects import Area, Defect, DefectChange
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Clip, Drive, Frame, WantedFrame
 from pipeline.domain.ids import (
+    ClipSha256,
     DefectId,
     DriveId,
     NetworkId,
@@ -25,6 +26,7 @@ from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.receiving import FileFacts
 from pipeline.domain.roads import Box, OnRoad, RoadFacts, RoadSection
 from pipeline.domain.runs import DetectorIdentity
 
@@ -88,6 +90,19 @@ class Footage(Protocol):
 
         Raises:
             InputError: The file is missing, empty, no video, or has no index.
+        """
+
+
+class Prober(Protocol):
+    """Says what files are."""
+
+    def probe(self, location: str, path: str, sha256: ClipSha256) -> FileFacts:
+        """Return what a file is; one that cannot be used is no error, but has a refusal.
+
+        Args:
+            location: Where its bytes are.
+            path: How it is called on the card.
+            sha256: Of its bytes.
         """
 
 

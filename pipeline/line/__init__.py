@@ -23,17 +23,21 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
+from pipeline.line.receive import CardFile, CardRules, ReadCard, manifest_of, paths_of, read_card
 from pipeline.line.roads import RoadsFound, match_track, places_on_roads
 from pipeline.line.sections import standings
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, survey_piece
 
 __all__ = [
+    "CardFile",
+    "CardRules",
     "Gathered",
     "LineSettings",
     "Means",
     "PlacedClip",
     "PreparedDrive",
+    "ReadCard",
     "RoadsFound",
     "calibrate_drive",
     "calibrate_once",
@@ -42,13 +46,16 @@ __all__ = [
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",
+    "manifest_of",
     "match_track",
+    "paths_of",
     "pieces_of",
     "place_on_roads",
     "places_on_roads",
     "prepare_drive",
     "process_piece",
     "rank_defects",
+    "read_card",
     "read_clip",
     "standings",
     "survey_piece",

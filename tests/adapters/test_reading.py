@@ -267,8 +267,8 @@ def test_a_track_is_read_by_what_is_in_it_and_not_by_its_name(tmp_path: Path) ->
     assert len(read_track(path)) == 1
     path.write_text(nmea(RMC))
     assert len(read_track(path)) == 1
-    path.write_text("time,lat,lon")
-    with pytest.raises(InputError, match="neither"):
+    path.write_text("Monday: drove to the tip")
+    with pytest.raises(InputError, match="no track that is known"):
         read_track(path)
 
 

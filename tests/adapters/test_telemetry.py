@@ -182,7 +182,7 @@ def test_the_track_of_a_real_gopro_clip_is_right() -> None:
     assert found.notes == ("17 of 191 GPS times did not fit the footage and were mended",)
     steps = [(b.taken_at - a.taken_at).total_seconds()
              for a, b in zip(found.fixes, found.fixes[1:], strict=False)]  # fmt: skip
-    assert 0 < min(steps) and max(steps) < 0.2
+    assert min(steps) > 0 and max(steps) < 0.2
     assert max(distance_m(a.place, b.place)
                for a, b in zip(found.fixes, found.fixes[1:], strict=False)) < 0.2  # fmt: skip
 

@@ -1,0 +1,35 @@
+"""The prober port: each file is read in a process of its own, with limits."""
+
+from pathlib import Path
+
+from pipeline.adapters.probing import probe_file
+from pipeline.adapters.sandbox import Sandbox
+from pipeline.adapters.tracks_csv import ColumnMap
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import ClipSha256
+from pipeline.domain.receiving import FileFacts
+
+
+class SandboxedProber:
+    """Says what files are, whatever they are."""
+
+    def __init__(self, columns: ColumnMap | None = None, sandbox: Sandbox | None = None) -> None:
+        """Set which columns CSV tracks have, and the limits."""
+        self._columns = columns
+        self._sandbox = sandbox or Sandbox(preload=("pipeline.adapters.probing",))
+
+    def probe(self, location: str, path: str, sha256: ClipSha256) -> FileFacts:
+        """Return what a file is; one that passes the limits has a refusal.
+
+        Raises:
+            OutageError: ExifTool is not installed.
+        """
+        try:
+            return self._sandbox.call(probe_file, location, path, sha256, self._columns)
+        except InputError as error:
+            return FileFacts(
+                path=path,
+                size_bytes=Path(location).stat().st_size,
+                sha256=sha256,
+                refusal=str(error),
+            )

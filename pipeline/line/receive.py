@@ -1,0 +1,156 @@
+"""Receive: what a card or an upload holds becomes drives, and a word on every file."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.domain.ids import ClipSha256
+from pipeline.domain.ports import Prober
+from pipeline.domain.receiving import (
+    Assembled,
+    AssembledDrive,
+    FileFacts,
+    FileOutcome,
+    Manifest,
+    Outcome,
+)
+from pipeline.stages.assemble import AssembleSettings, assemble, refuse_unseen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFile:
+    """A file that was handed in, not read yet.
+
+    Attributes:
+        location: Where its bytes are.
+        path: As on the card, with forward slashes.
+    """
+
+    location: str
+    path: str
+    size_bytes: int
+    sha256: ClipSha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCard:
+    """What the files of a card are.
+
+    Attributes:
+        unseen: By path: why a file was refused without being opened.
+        same_as: By path: the file with the same bytes that is used.
+    """
+
+    files: tuple[CardFile, ...]
+    assembled: Assembled
+    unseen: Mapping[str, str]
+    same_as: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRules:
+    """What is known of cards beforehand.
+
+    Attributes:
+        vehicle_of_camera: Fleet number by the camera's serial number.
+        vehicles: Fleet numbers that are known.
+    """
+
+    assemble: AssembleSettings = field(default_factory=AssembleSettings)
+    vehicle_of_camera: Mapping[str, str] = field(default_factory=dict)
+    vehicles: frozenset[str] = frozenset()
+
+
+def read_card(
+    files: Iterable[CardFile],
+    *,
+    prober: Prober,
+    rules: CardRules,
+    on_file: Callable[[CardFile], None] = lambda _: None,
+) -> ReadCard:
+    """Find out what files are, and make drives of them; a bad file never stops the rest.
+
+    Args:
+        files: In any order.
+        prober: Reads one.
+        rules: What is known beforehand.
+        on_file: Told after every file, for progress.
+    """
+    ordered = sorted(files, key=lambda file: file.path)
+    first_of: dict[ClipSha256, str] = {}
+    unseen: dict[str, str] = {}
+    same_as: dict[str, str] = {}
+    facts: list[FileFacts] = []
+    for file in ordered:
+        refusal = refuse_unseen(file.path, forward_channel=rules.assemble.forward_channel)
+        if refusal is not None:
+            unseen[file.path] = refusal
+        elif file.sha256 in first_of:
+            same_as[file.path] = first_of[file.sha256]
+        else:
+            first_of[file.sha256] = file.path
+            facts.append(prober.probe(file.location, file.path, file.sha256))
+        on_file(file)
+    return ReadCard(
+        files=tuple(ordered),
+        assembled=assemble(
+            facts,
+            settings=rules.assemble,
+            vehicle_of_camera=rules.vehicle_of_camera,
+            vehicles=rules.vehicles,
+        ),
+        unseen=unseen,
+        same_as=same_as,
+    )
+
+
+def manifest_of(read: ReadCard, refused_drives: Mapping[int, str]) -> Manifest:
+    """Return a line for every file: what became of it, and why.
+
+    Args:
+        read: What the files are.
+        refused_drives: Of the drives that could not be taken in: number and why.
+    """
+    drives = read.assembled.drives
+    drive_of = {path: i for i, drive in enumerate(drives) for path in paths_of(drive)}
+
+    def outcome(file: CardFile) -> tuple[Outcome, str]:
+        path = file.path
+        if path in read.same_as:
+            return Outcome.ALREADY_THERE, f"the same bytes as {read.same_as[path]}"
+        refusal = read.unseen.get(path) or read.assembled.refused.get(path)
+        if refusal is not None:
+            return Outcome.REFUSED, refusal
+        number = drive_of[path]
+        if number in refused_drives:
+            return Outcome.REFUSED, refused_drives[number]
+        if path in read.assembled.remarks:
+            return Outcome.IN_PART, read.assembled.remarks[path]
+        return Outcome.ACCEPTED, _what(path, drives[number])
+
+    lines = [(file, *outcome(file)) for file in read.files]
+    return Manifest(
+        files=tuple(
+            FileOutcome(
+                path=file.path,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                outcome=what,
+                sentence=sentence,
+            )
+            for file, what, sentence in lines
+        ),
+        questions=read.assembled.questions,
+    )
+
+
+def paths_of(drive: AssembledDrive) -> Sequence[str]:
+    """Return the files of a drive, tracks among them."""
+    return (*(path for path, _ in drive.clips), *drive.tracks)
+
+
+def _what(path: str, drive: AssembledDrive) -> str:
+    if path in drive.tracks:
+        return f"track of {len(drive.fixes)} positions"
+    clip = next(clip for name, clip in drive.clips if name == path)
+    at = "" if clip.started_at is None else f" from {clip.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{clip.duration_s:.0f} s of footage{at}"
