@@ -9,6 +9,7 @@ import typer
 from deploy import (
     commands_bench,
     commands_db,
+    commands_depot,
     commands_learn,
     commands_models,
     commands_people,
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Footage from a council's own vehicles in, a road maintenance queue out.",
 )
 app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
+app.add_typer(commands_depot.app, name="depot", help="Who may hand in footage.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
@@ -61,6 +63,11 @@ StartedAt = Annotated[
         formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%fZ"],
         help="When the first clip began (UTC), if its own date is missing or wrong.",
     ),
+]
+To = Annotated[str, typer.Option("--to", envvar="ROADWEAR_SERVER", help="The server, https://…")]
+Key = Annotated[
+    str,
+    typer.Option(envvar="ROADWEAR_KEY", help="The depot's key; better set than written here."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -131,6 +138,42 @@ def ingest(
             columns=columns, started_at=started_at, settings=settings,
         )  # fmt: skip
     door.ingest(batch, settings, as_json=as_json)
+
+
+@app.command()
+def upload(
+    folder: Annotated[Path, typer.Argument(help="The card, or a folder of footage.")],
+    to: To,
+    key: Key = "",
+    vehicle: Annotated[
+        str, typer.Option(help="Fleet number, where neither camera nor folder says it.")
+    ] = "",
+    at_once: Annotated[int, typer.Option(min=1, max=16, help="Files sent side by side.")] = 2,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write what became of every file, as CSV.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand a card's files to a server; stopped half-way, it goes on from there."""
+    from deploy.uploading import upload as run  # noqa: PLC0415
+
+    run(
+        folder, to=to, key=key, vehicle=vehicle, at_once=at_once, manifest=manifest,
+        as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(help="The card.")],
+    to: To,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """May this card be wiped? Nothing is written to it, and nothing sent but names and hashes."""
+    from deploy.uploading import card as run  # noqa: PLC0415
+
+    run(folder, to=to, key=key, as_json=as_json)
 
 
 @app.command()

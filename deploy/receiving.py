@@ -15,7 +15,7 @@ from pipeline.adapters.tracks_csv import ColumnMap, parse_columns
 from pipeline.adapters.video_pyav import sha256_of_file
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip, Drive
-from pipeline.domain.ids import DriveId, OrganisationId, VehicleId, natural_uuid, organisation_id
+from pipeline.domain.ids import OrganisationId, VehicleId, drive_id_of, organisation_id
 from pipeline.domain.ids import vehicle_id as id_of_vehicle
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.receiving import Outcome
@@ -71,7 +71,7 @@ def read_batch(
     return Batch(
         received=ReceivedDrive(
             drive=Drive(
-                drive_id=drive_id_of(owner, vehicle, [clip for _, clip in taken.usable]),
+                drive_id=drive_id_of(owner, vehicle, [clip.sha256 for _, clip in taken.usable]),
                 owner_id=owner,
                 authority_id=authority,
                 vehicle_id=vehicle,
@@ -142,11 +142,6 @@ def _beside(clip: Path) -> list[Path]:
         for path in clip.parent.glob(f"{escape(clip.stem)}.*")
         if path.suffix.lower() in _TRACK_SUFFIXES and path.is_file()
     )
-
-
-def drive_id_of(owner: OrganisationId, vehicle: VehicleId, clips: Sequence[Clip]) -> DriveId:
-    """Return the id of the drive that these clips make, whatever they are called."""
-    return DriveId(natural_uuid("drive", owner, vehicle, *sorted(clip.sha256 for clip in clips)))
 
 
 def _usable(clips: Sequence[Path]) -> tuple[list[tuple[str, Clip]], list[str]]:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.policy_toml import default_policy, read_policy
 from pipeline.adapters.postgres.database import Database
@@ -24,6 +25,7 @@ from pipeline.domain.ports import Clock
 from pipeline.line import LineSettings, PreparedDrive, prepare_drive
 
 _DAYS_A_YEAR = 365.25
+_BYTES_PER_GIB = 1 << 30
 
 
 class Settings(BaseSettings):
@@ -45,6 +47,18 @@ class Settings(BaseSettings):
     blobs_url: str | None = Field(
         default=None, description="Store of pictures: s3://…, az://… or a folder."
     )
+    footage: Path | None = Field(
+        default=None, description="Folder of footage that was handed in; otherwise HOME/footage."
+    )
+    free_gib: float = Field(
+        default=10.0, ge=0, description="So many GiB of the footage's disk are left free."
+    )
+    quota_gib: float = Field(
+        default=2048.0, gt=0, description="So many GiB of footage may an organisation keep."
+    )
+    largest_gib: float = Field(
+        default=64.0, gt=0, description="So many GiB may one file have that is handed in."
+    )
     policy: Path | None = Field(
         default=None, description="The council's policy file; otherwise the generic 5×5 preset."
     )
@@ -56,6 +70,10 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(
         default=None, description="Signs sessions; otherwise one is made and kept in home."
     )
+    server: str | None = Field(
+        default=None, description="Where roadwear upload and card hand footage in, https://…"
+    )
+    key: str | None = Field(default=None, description="The depot's key for them.")
     spacing_m: float = Field(default=3.0, gt=0, le=50, description="Metres between two looks.")
     piece_s: float = Field(
         default=120.0, ge=1, le=600, description="Seconds of footage in one unit of work."
@@ -99,9 +117,21 @@ def clock() -> Clock:
     return SystemClock()
 
 
-def footage() -> PyAvFootage:
-    """Return what opens clips."""
-    return PyAvFootage()
+def footage(settings: Settings | None = None) -> PyAvFootage:
+    """Return what opens clips; those of the store are known by their names there."""
+    return PyAvFootage(store=footage_folder(settings or Settings.from_env()))
+
+
+def footage_folder(settings: Settings) -> Path:
+    """Return where footage is kept that was handed in."""
+    return (settings.footage or settings.home / "footage").resolve()
+
+
+def footage_store(settings: Settings) -> FootageStore:
+    """Return what keeps footage that was handed in."""
+    return FootageStore(
+        footage_folder(settings), reserve_bytes=round(settings.free_gib * _BYTES_PER_GIB)
+    )
 
 
 def grid_at(received: ReceivedDrive) -> Ostn15Grid:

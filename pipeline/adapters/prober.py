@@ -16,7 +16,7 @@ class SandboxedProber:
     def __init__(self, columns: ColumnMap | None = None, sandbox: Sandbox | None = None) -> None:
         """Set which columns CSV tracks have, and the limits."""
         self._columns = columns
-        self._sandbox = sandbox or Sandbox(preload=("pipeline.adapters.probing",))
+        self._sandbox = sandbox or Sandbox()
 
     def probe(self, location: str, path: str, sha256: ClipSha256) -> FileFacts:
         """Return what a file is; one that passes the limits has a refusal.

@@ -18,6 +18,8 @@ from pipeline.domain.errors import InputError, RoadwearError
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _KIB = 1024
+# All sandboxes of a process are forked from one server, which has loaded these.
+_LOADED_ONCE = ("pipeline.adapters.probing", "pipeline.adapters.silence")
 
 
 class Sandbox:
@@ -29,7 +31,6 @@ class Sandbox:
         memory_bytes: int = 1536 * _KIB * _KIB,
         cpu_s: int = 300,
         wall_s: float = 600.0,
-        preload: tuple[str, ...] = (),
     ) -> None:
         """Set the limits.
 
@@ -37,13 +38,12 @@ class Sandbox:
             memory_bytes: Of address space, beyond what loading the program takes.
             cpu_s: Of processor time.
             wall_s: Of time.
-            preload: Modules that are loaded once, before the first call.
         """
         self._memory_bytes = memory_bytes
         self._cpu_s = cpu_s
         self._wall_s = wall_s
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__, *preload])
+        self._context.set_forkserver_preload(list(_LOADED_ONCE))
 
     def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Return what a function returns; arguments and result must be picklable.

@@ -37,7 +37,7 @@ _AHEAD = 4
 _CHUNK_BYTES = 1 << 20
 _CUT_TOLERANCE_S = 1.0
 # A playlist would have other files or addresses opened: only containers of pictures, only files.
-_ONLY_THIS_FILE = {
+ONLY_THIS_FILE = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,mxf,ogg",
 }
@@ -47,9 +47,16 @@ _MOST_PIXELS = 100_000_000
 class PyAvFootage:
     """Opens clips from files."""
 
-    def __init__(self, sha256: ClipSha256 | None = None) -> None:
-        """Open any clips; or one of which the SHA-256 is known, and need not be found again."""
+    def __init__(self, sha256: ClipSha256 | None = None, *, store: Path | None = None) -> None:
+        """Open clips, of which the SHA-256 need not be found again where it is known.
+
+        Args:
+            sha256: Of the one file that is to be opened.
+            store: A folder in which files are called by the SHA-256 that they came with: their
+                sound was taken out since.
+        """
         self._sha256 = sha256
+        self._store = store
 
     @contextmanager
     def open(self, location: str) -> Iterator["PyAvReader"]:
@@ -64,7 +71,7 @@ class PyAvFootage:
         if path.stat().st_size == 0:
             raise InputError(f"{path.name}: the file is empty; copy it from the card again")
         try:
-            container = av.open(location, options=_ONLY_THIS_FILE)
+            container = av.open(location, options=ONLY_THIS_FILE)
         except (av.error.FFmpegError, ValueError) as error:
             raise InputError(
                 f"{path.name}: this is not footage that can be read (its index is missing or it "
@@ -74,7 +81,14 @@ class PyAvFootage:
         with container:
             if not container.streams.video:
                 raise InputError(f"{path.name}: the file has no pictures, only sound or data")
-            yield PyAvReader(container, path, self._sha256 or sha256_of_file(path))
+            yield PyAvReader(container, path, self._sha256_of(path))
+
+    def _sha256_of(self, path: Path) -> ClipSha256:
+        if self._sha256 is not None:
+            return self._sha256
+        if self._store is not None and path.resolve().is_relative_to(self._store):
+            return ClipSha256(path.name)
+        return sha256_of_file(path)
 
 
 def sha256_of_file(path: Path) -> ClipSha256:

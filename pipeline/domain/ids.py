@@ -4,6 +4,7 @@ The same key gives the same id on every machine and on every day, which is what 
 everything happen twice without leaving two of anything.
 """
 
+from collections.abc import Iterable
 from typing import NewType
 from uuid import UUID, uuid5
 
@@ -18,6 +19,9 @@ DefectId = NewType("DefectId", UUID)
 NetworkId = NewType("NetworkId", UUID)
 DecisionId = NewType("DecisionId", UUID)
 WordId = NewType("WordId", UUID)
+DepotId = NewType("DepotId", UUID)
+BatchId = NewType("BatchId", UUID)
+UploadId = NewType("UploadId", UUID)
 
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")
 
@@ -45,3 +49,8 @@ def organisation_id(slug: str) -> OrganisationId:
 def vehicle_id(owner: OrganisationId, fleet_number: str) -> VehicleId:
     """Return the id of a vehicle from its owner and fleet number."""
     return VehicleId(natural_uuid("vehicle", owner, fleet_number.strip().lower()))
+
+
+def drive_id_of(owner: OrganisationId, vehicle: VehicleId, clips: Iterable[ClipSha256]) -> DriveId:
+    """Return the id of the drive that clips make, whatever they are called."""
+    return DriveId(natural_uuid("drive", owner, vehicle, *sorted(clips)))

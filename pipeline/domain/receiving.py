@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.domain.footage import Clip
-from pipeline.domain.ids import ClipSha256
+from pipeline.domain.ids import BatchId, ClipSha256, DepotId, OrganisationId
 from pipeline.domain.telemetry import Recording
 from pipeline.domain.track import ClockOffset, RawFix
 
@@ -37,6 +37,62 @@ class FileFacts:
     remark: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depot:
+    """Somebody who may hand in footage: a depot, or the recorder of one vehicle.
+
+    Attributes:
+        owner_id: Whose footage it is.
+        authority_id: Whose roads it shows.
+        fleet_number: Of the vehicle, where it is one's; "" where a depot has many.
+        forward_channel: Of its recorders: the label of the camera that looks ahead.
+    """
+
+    depot_id: DepotId
+    owner_id: OrganisationId
+    authority_id: OrganisationId
+    name: str
+    fleet_number: str = ""
+    forward_channel: str = ""
+
+
+class BatchState(StrEnum):
+    """How far a batch is."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Files that were handed in together.
+
+    Attributes:
+        fleet_number: Of the vehicle that they are of, if the person said so; "" otherwise.
+        source: By which door: web, command, folder, bucket.
+    """
+
+    batch_id: BatchId
+    owner_id: OrganisationId
+    authority_id: OrganisationId
+    depot_id: DepotId | None
+    fleet_number: str
+    source: str
+    state: BatchState
+    opened_at: datetime
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFile:
+    """A file that somebody wants to hand in."""
+
+    path: str
+    size_bytes: int
+    sha256: ClipSha256
+
+
 class Outcome(StrEnum):
     """What became of a file."""
 
@@ -59,13 +115,17 @@ class FileOutcome:
 
     Attributes:
         path: As on the card.
+        outcome: None while it is not known.
+        blocks_wiping: The card's copy may be needed: it was refused and could be mended, or
+            nothing is known of it yet.
         sentence: Why, and what to do.
     """
 
     path: str
     size_bytes: int
     sha256: str
-    outcome: Outcome
+    outcome: Outcome | None
+    blocks_wiping: bool
     sentence: str
 
 
@@ -79,7 +139,12 @@ class Manifest:
     @property
     def counts(self) -> Mapping[Outcome, int]:
         """How many files had each outcome."""
-        return Counter(file.outcome for file in self.files)
+        return Counter(file.outcome for file in self.files if file.outcome is not None)
+
+    @property
+    def blocking(self) -> tuple[FileOutcome, ...]:
+        """The files for which the card must not be wiped."""
+        return tuple(file for file in self.files if file.blocks_wiping)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,31 +103,42 @@ def read_card(
     )
 
 
-def manifest_of(read: ReadCard, refused_drives: Mapping[int, str]) -> Manifest:
+def manifest_of(
+    read: ReadCard,
+    refused_drives: Mapping[int, str],
+    warnings: Mapping[int, str] | None = None,
+) -> Manifest:
     """Return a line for every file: what became of it, and why.
 
     Args:
         read: What the files are.
         refused_drives: Of the drives that could not be taken in: number and why.
+        warnings: Of drives that were: what is odd.
     """
     drives = read.assembled.drives
     drive_of = {path: i for i, drive in enumerate(drives) for path in paths_of(drive)}
 
-    def outcome(file: CardFile) -> tuple[Outcome, str]:
-        path = file.path
-        if path in read.same_as:
-            return Outcome.ALREADY_THERE, f"the same bytes as {read.same_as[path]}"
+    def outcome(path: str) -> tuple[Outcome, str]:
         refusal = read.unseen.get(path) or read.assembled.refused.get(path)
         if refusal is not None:
             return Outcome.REFUSED, refusal
         number = drive_of[path]
         if number in refused_drives:
             return Outcome.REFUSED, refused_drives[number]
+        odd = (warnings or {}).get(number, "")
+        said = "; ".join(filter(None, (_what(path, drives[number]), odd)))
         if path in read.assembled.remarks:
-            return Outcome.IN_PART, read.assembled.remarks[path]
-        return Outcome.ACCEPTED, _what(path, drives[number])
+            return Outcome.IN_PART, f"{read.assembled.remarks[path]}; {said}"
+        return Outcome.ACCEPTED, said
 
-    lines = [(file, *outcome(file)) for file in read.files]
+    def of_copy(path: str) -> tuple[Outcome, str]:
+        first = read.same_as.get(path, path)
+        what, sentence = outcome(first)
+        if first == path or what is Outcome.REFUSED:
+            return what, sentence
+        return Outcome.ALREADY_THERE, f"the same bytes as {first}"
+
+    lines = [(file, *of_copy(file.path)) for file in read.files]
     return Manifest(
         files=tuple(
             FileOutcome(
@@ -135,6 +146,7 @@ def manifest_of(read: ReadCard, refused_drives: Mapping[int, str]) -> Manifest:
                 size_bytes=file.size_bytes,
                 sha256=file.sha256,
                 outcome=what,
+                blocks_wiping=what is Outcome.REFUSED and file.path not in read.unseen,
                 sentence=sentence,
             )
             for file, what, sentence in lines
@@ -153,4 +165,5 @@ def _what(path: str, drive: AssembledDrive) -> str:
         return f"track of {len(drive.fixes)} positions"
     clip = next(clip for name, clip in drive.clips if name == path)
     at = "" if clip.started_at is None else f" from {clip.started_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{clip.duration_s:.0f} s of footage{at}"
+    notes = drive.notes if path == drive.clips[0][0] else ()
+    return "; ".join((f"{clip.duration_s:.0f} s of footage{at}", *notes))

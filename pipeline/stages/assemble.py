@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from statistics import median
 
+from pipeline.domain.cardpaths import by_product
 from pipeline.domain.channels import Channel, Facing, channel_of
 from pipeline.domain.footage import Clip
 from pipeline.domain.receiving import Assembled, AssembledDrive, FileFacts
@@ -67,6 +68,9 @@ def refuse_unseen(path: str, *, forward_channel: str) -> str | None:
         path: As on the card, with forward slashes.
         forward_channel: The label of the camera that looks ahead, where there are several.
     """
+    what = by_product(path)
+    if what is not None:
+        return f"it is {what} that the camera writes beside its footage; it is never needed"
     channel = channel_of(path)
     named = forward_channel.strip().upper()
     if named and channel.label == named:

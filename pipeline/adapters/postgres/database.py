@@ -58,6 +58,16 @@ class Database:
             yield connection
 
     @contextmanager
+    def showing_token(self, token_sha256: str) -> Iterator[Connection]:
+        """Open a transaction that sees one depot, by the hash of its key, and nothing else.
+
+        Raises:
+            OutageError: The database does not answer.
+        """
+        with self._transaction("roadwear.token_sha256", token_sha256) as connection:
+            yield connection
+
+    @contextmanager
     def _transaction(self, setting: str, value: str) -> Iterator[Connection]:
         try:
             self._pool.open()

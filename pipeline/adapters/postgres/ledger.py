@@ -51,9 +51,16 @@ class PostgresLedger:
         with self._database.acting_for(owner) as connection:
             return intake.drive_of_clip(connection, owner, sha256)
 
-    def receive(self, received: ReceivedDrive) -> None:
-        """Store a drive with its track and clips."""
+    def receive(self, received: ReceivedDrive, *, fleet_number: str | None = None) -> None:
+        """Store a drive with its track and clips.
+
+        Args:
+            received: The drive.
+            fleet_number: Of its vehicle, where it may not be known yet.
+        """
         with self._database.acting_for(received.drive.owner_id) as connection:
+            if fleet_number is not None:
+                intake.save_vehicle(connection, received.drive.owner_id, fleet_number)
             intake.save_drive(connection, received)
 
     def load_drive(self, organisation: OrganisationId, drive_id: DriveId) -> ReceivedDrive:

@@ -1,0 +1,30 @@
+"""The means with which files that are handed in are taken in."""
+
+from pipeline import wiring
+from pipeline.adapters.prober import SandboxedProber
+from pipeline.uplink.receiving import Limits, Means, Receiving
+
+_BYTES_PER_GIB = 1 << 30
+
+
+def receiving_of(settings: wiring.Settings) -> Receiving:
+    """Return what takes files in.
+
+    Raises:
+        OutageError: No database is set or running.
+    """
+    line = settings.line()
+    return Receiving(
+        Means(
+            database=wiring.database(settings),
+            ledger=wiring.ledger(settings),
+            store=wiring.footage_store(settings),
+            prober=SandboxedProber(),
+            clock=wiring.clock(),
+            check=lambda received: wiring.prepare(received, line),
+            limits=Limits(
+                largest_bytes=round(settings.largest_gib * _BYTES_PER_GIB),
+                quota_bytes=round(settings.quota_gib * _BYTES_PER_GIB),
+            ),
+        )
+    )

@@ -1,0 +1,156 @@
+"""`roadwear upload` and `roadwear card`: a card's files to a server, and may it be wiped?"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import typer
+
+from deploy.doors import REFUSED, expected_failures, progress, say
+from pipeline.domain.errors import InputError, RuleError
+from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, as_said
+from pipeline.uplink.client import hashed_files as hash_files
+
+_MIB = 1 << 20
+_POLL_S = 1.0
+_MOST_LINES = 40
+
+
+def upload(
+    folder: Path,
+    *,
+    to: str,
+    key: str,
+    vehicle: str,
+    at_once: int,
+    manifest: Path | None,
+    as_json: bool,
+) -> None:
+    """Hand in every file of a folder, wait till each has its word, and say whether to wipe."""
+    with expected_failures(), Server(to, _key(key)) as server:
+        notes = _notes(folder, to)
+        files, unreadable = _hashed(folder, notes)
+        batch_id, wanted = _announced(server, notes, files, vehicle)
+        refused = _send(server, batch_id, [f for f in files if f.path in wanted], at_once)
+        server.ask("POST", f"batches/{batch_id}/close", {})
+        answer = _wait(server, batch_id, len(files))
+        notes.put(batch=None)
+        if manifest is not None:
+            manifest.write_text(server.text(f"batches/{batch_id}/manifest.csv"), "utf-8")
+    for sentence in (*unreadable, *refused):
+        say(f"roadwear: {sentence}")
+    _tell(answer, unreadable, as_json=as_json)
+
+
+def card(folder: Path, *, to: str, key: str, as_json: bool) -> None:
+    """Say whether a card may be wiped; nothing is sent but names, sizes and hashes."""
+    with expected_failures(), Server(to, _key(key)) as server:
+        files, unreadable = _hashed(folder, _notes(folder, to))
+        answer = server.ask("POST", "card", as_said(files))
+    _tell(answer, unreadable, as_json=as_json)
+
+
+def _key(key: str) -> str:
+    if not key:
+        raise RuleError("the depot's key is missing; set ROADWEAR_KEY, or ask operations for one")
+    return key
+
+
+def _notes(folder: Path, to: str) -> Notes:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Notes(Path(state) / "roadwear", f"{folder.resolve()} {to}")
+
+
+def _hashed(folder: Path, notes: Notes) -> tuple[list[LocalFile], list[str]]:
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    with progress("Reading the card (MiB)", max(1.0, total / _MIB)) as bar:
+        return hash_files(folder, notes, Progress(on_hashed=_advance(bar.advance, bar.task_ids[0])))
+
+
+def _announced(
+    server: Server, notes: Notes, files: list[LocalFile], vehicle: str
+) -> tuple[str, set[str]]:
+    """Go on with the batch that is open, or begin one; return it and which files are wanted."""
+    known = notes.get("batch")
+    if known is not None:
+        try:
+            return known, announced(server, known, files)
+        except InputError:
+            notes.put(batch=None)
+    begun = server.ask("POST", "batches", {"source": "command", "vehicle": vehicle})
+    batch_id = str(begun["batch_id"])
+    notes.put(batch=batch_id)
+    return batch_id, announced(server, batch_id, files)
+
+
+def _send(server: Server, batch_id: str, files: list[LocalFile], at_once: int) -> list[str]:
+    """Send files, several at once; return the sentences on those that were refused."""
+    refused: list[str] = []
+    total = sum(file.size_bytes for file in files)
+    waiting: list[str] = []
+
+    def wait(why: str) -> None:
+        if not waiting:
+            say(f"roadwear: the server does not answer ({why}); it is tried again …")
+        waiting.append(why)
+
+    with progress("Sending (MiB)", max(1.0, total / _MIB)) as bar:
+        told = Progress(on_sent=_advance(bar.advance, bar.task_ids[0]), on_wait=wait)
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
+            sent = [(file, pool.submit(server.send, batch_id, file, told)) for file in files]
+            try:
+                for _file, done in sent:
+                    try:
+                        done.result()
+                    except InputError as error:
+                        refused.append(str(error))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return refused
+
+
+def _wait(server: Server, batch_id: str, total: int) -> dict[str, object]:
+    """Wait till every file has its word."""
+    with progress("The server reads the files", float(max(total, 1))) as bar:
+        while True:
+            answer = server.ask("GET", f"batches/{batch_id}")
+            if answer["state"] == "done":
+                return answer
+            files = answer["files"]
+            known = sum(f["outcome"] is not None for f in files) if isinstance(files, list) else 0
+            bar.update(bar.task_ids[0], completed=known)
+            time.sleep(_POLL_S)
+
+
+def _tell(answer: dict[str, object], unreadable: list[str], *, as_json: bool) -> None:
+    """Print the answer; leave with 3 where the card must not be wiped."""
+    safe = bool(answer["safe_to_wipe"]) and not unreadable
+    verdict = str(answer["verdict"])
+    if unreadable:
+        verdict = f"Do not wipe: {len(unreadable)} files could not be read"
+    if as_json:
+        print(json.dumps({**answer, "safe_to_wipe": safe, "verdict": verdict}, ensure_ascii=False))
+    else:
+        found = answer["files"]
+        lines = [
+            f"  {file['path']}: {file['outcome'] or 'not there'}; {file['sentence']}"
+            for file in (found if isinstance(found, list) else [])
+            if file["outcome"] not in {"accepted", "already_there"}
+        ]
+        for line in lines[:_MOST_LINES]:
+            say(line)
+        if len(lines) > _MOST_LINES:
+            say(f"  … and {len(lines) - _MOST_LINES} more; --manifest FILE writes all of them")
+        print(verdict)
+        sys.stdout.flush()
+    if not safe:
+        raise typer.Exit(REFUSED)
+
+
+def _advance(advance: Callable[..., None], task: object) -> Callable[[int], None]:
+    return lambda count: advance(task, count / _MIB)

@@ -1,0 +1,196 @@
+"""Footage as it came in, in a folder: bytes on their way, and bytes that were checked.
+
+A file on its way is only ever appended to, so that its length is how much has arrived, also after
+a kill. It gets its place, under organisation and SHA-256, when its bytes were checked and its
+sound was taken out. Names from outside never become names of files.
+"""
+
+import hashlib
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.adapters.sandbox import Sandbox
+from pipeline.adapters.silence import silence, sound_spans
+from pipeline.adapters.tracks import is_track
+from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.ids import ClipSha256, OrganisationId, UploadId
+from pipeline.domain.receiving import ExpectedFile
+
+_CHUNK_BYTES = 1 << 20
+
+
+class DamagedOnTheWayError(InputError):
+    """The bytes that arrived are not those that were announced."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The hash of what has arrived so far, so that nothing is read again at the end."""
+
+    digest: "hashlib._Hash"
+    length: int
+
+
+class FootageStore:
+    """Keeps footage in a folder."""
+
+    def __init__(self, root: Path, *, reserve_bytes: int, sandbox: Sandbox | None = None) -> None:
+        """Keep footage in a folder.
+
+        Args:
+            root: Made when it is missing.
+            reserve_bytes: So much of the disk is left free.
+            sandbox: For finding the sound in a file.
+        """
+        self._root = root.resolve()
+        self._reserve_bytes = reserve_bytes
+        self._sandbox = sandbox or Sandbox()
+        self._tallies: dict[UploadId, _Tally] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def root(self) -> Path:
+        """Where the files are."""
+        return self._root
+
+    def room_bytes(self) -> int:
+        """Return how many more bytes may come; never below 0."""
+        return max(0, shutil.disk_usage(self._made(self._root)).free - self._reserve_bytes)
+
+    def begin(self, upload: UploadId) -> None:
+        """Make room for an upload; what has arrived of it stays."""
+        self._arriving(upload).touch(mode=0o600)
+
+    def arrived_bytes(self, upload: UploadId) -> int | None:
+        """Return how much of an upload is here; None if nothing of it is known."""
+        try:
+            return self._arriving(upload).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def append(self, upload: UploadId, offset: int, content: bytes) -> None:
+        """Add bytes to an upload at the offset up to which it has come.
+
+        Raises:
+            OutageError: The disk is full, or fails.
+            ValueError: The upload has not come up to the offset, or further.
+        """
+        path = self._arriving(upload)
+        try:
+            with path.open("r+b") as file:
+                if file.seek(0, os.SEEK_END) != offset:
+                    raise ValueError("not where the upload ends")
+                file.write(content)
+        except OSError as error:
+            os.truncate(path, min(offset, path.stat().st_size))
+            raise OutageError(
+                f"the disk for footage cannot be written ({error.strerror}); try again later"
+            ) from error
+        with self._lock:
+            tally = self._tallies.get(upload)
+            if tally is None and offset == 0:
+                tally = self._tallies[upload] = _Tally(hashlib.sha256(), 0)
+        if tally is not None and tally.length == offset:
+            tally.digest.update(content)
+            tally.length += len(content)
+
+    def keep(self, upload: UploadId, owner: OrganisationId, sha256: ClipSha256) -> tuple[str, bool]:
+        """Check an upload that is complete, take out its sound, and give it its place.
+
+        Returns:
+            Where it lies, and whether its sound was taken out (False where there was nothing
+            to look into).
+
+        Raises:
+            DamagedOnTheWayError: Its bytes are not those of the hash; they are thrown away.
+            OutageError: The disk fails.
+        """
+        path, place = self._arriving(upload), self.place(owner, sha256)
+        marked = path.with_suffix(".checked")
+        if path.exists() and not marked.exists():
+            if self._hash(upload, path) != sha256:
+                self.forget(upload)
+                raise DamagedOnTheWayError(
+                    "the bytes that arrived are not those that were announced; it is sent again"
+                )
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            marked.touch()
+        silent = self._silence(path) if path.exists() else True
+        try:
+            self._made(place.parent)
+            if path.exists():
+                path.replace(place)
+            marked.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutageError(f"footage cannot be stored: {error.strerror}") from error
+        with self._lock:
+            self._tallies.pop(upload, None)
+        return str(place), silent
+
+    def forget(self, upload: UploadId) -> None:
+        """Throw away what has arrived of an upload."""
+        path = self._arriving(upload)
+        path.unlink(missing_ok=True)
+        path.with_suffix(".checked").unlink(missing_ok=True)
+        with self._lock:
+            self._tallies.pop(upload, None)
+
+    def place(self, owner: OrganisationId, sha256: ClipSha256) -> Path:
+        """Return where bytes are kept, if they are."""
+        return self._root / str(owner) / sha256[:2] / sha256
+
+    def holds(self, location: str, file: ExpectedFile) -> bool:
+        """Return whether a file lies where it is said to, whole."""
+        try:
+            return Path(location).stat().st_size == file.size_bytes
+        except OSError:
+            return False
+
+    def remove(self, location: str) -> None:
+        """Remove a file of the store; one that is gone is no error.
+
+        Raises:
+            ValueError: It does not lie in the store.
+        """
+        path = Path(location)
+        if not path.resolve().is_relative_to(self._root):
+            raise ValueError(f"{location} does not lie in the store")
+        path.unlink(missing_ok=True)
+
+    def _silence(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            if is_track(file.read(65536)):
+                return True
+        try:
+            silence(path, self._sandbox.call(sound_spans, str(path)))
+        except InputError:
+            # What cannot be opened is refused when it is read, and removed then.
+            return False
+        return True
+
+    def _hash(self, upload: UploadId, path: Path) -> str:
+        with self._lock:
+            tally = self._tallies.get(upload)
+        if tally is not None and tally.length == path.stat().st_size:
+            return tally.digest.hexdigest()
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _arriving(self, upload: UploadId) -> Path:
+        return self._made(self._root / "arriving") / str(upload)
+
+    def _made(self, folder: Path) -> Path:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise OutageError(
+                f"the folder for footage, {folder}, cannot be made: {error.strerror}"
+            ) from error
+        return folder

@@ -1,0 +1,350 @@
+"""Batches of files that come in: who hands them in, what arrived, what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from pipeline.adapters.postgres.database import Connection, Database
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import (
+    BatchId,
+    ClipSha256,
+    DriveId,
+    OrganisationId,
+    UploadId,
+)
+from pipeline.domain.receiving import (
+    Batch,
+    BatchState,
+    Depot,
+    ExpectedFile,
+    FileOutcome,
+    Manifest,
+    Outcome,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """A file of a batch whose bytes are on their way."""
+
+    upload_id: UploadId
+    owner_id: OrganisationId
+    batch_id: BatchId
+    path: str
+    size_bytes: int
+    sha256: ClipSha256
+    arrived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """Bytes that are kept.
+
+    Attributes:
+        silent: Its sound has been taken out.
+    """
+
+    owner_id: OrganisationId
+    authority_id: OrganisationId
+    sha256: ClipSha256
+    size_bytes: int
+    location: str
+    received_at: datetime
+    silent: bool
+
+
+def open_batch(
+    connection: Connection, depot: Depot, *, fleet_number: str, source: str, now: datetime
+) -> Batch:
+    """Begin a batch."""
+    batch = Batch(
+        batch_id=BatchId(uuid4()),
+        owner_id=depot.owner_id,
+        authority_id=depot.authority_id,
+        depot_id=depot.depot_id,
+        fleet_number=fleet_number or depot.fleet_number,
+        source=source,
+        state=BatchState.OPEN,
+        opened_at=now,
+    )
+    connection.execute(
+        "insert into roadwear.batch (batch_id, owner_id, authority_id, depot_id, fleet_number, "
+        "source, opened_at) values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            batch.batch_id, batch.owner_id, batch.authority_id, batch.depot_id,
+            batch.fleet_number, batch.source, now,
+        ),
+    )  # fmt: skip
+    return batch
+
+
+def load_batch(connection: Connection, batch_id: BatchId, *, lock: bool = False) -> Batch:
+    """Return a batch.
+
+    Raises:
+        InputError: The organisation has none of that id.
+    """
+    row = connection.execute(
+        f"select * from roadwear.batch where batch_id = %s {'for update' if lock else ''}",  # noqa: S608
+        (batch_id,),
+    ).fetchone()
+    if row is None:
+        raise InputError("There is no such upload.")
+    return _batch(row)
+
+
+def load_batches(connection: Connection, owner: OrganisationId, most: int) -> tuple[Batch, ...]:
+    """Return an organisation's latest batches, the newest first."""
+    rows = connection.execute(
+        "select * from roadwear.batch where owner_id = %s order by opened_at desc limit %s",
+        (owner, most),
+    )
+    return tuple(_batch(row) for row in rows)
+
+
+def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[BatchId, ...]:
+    """Return the batches of an organisation that wait to be read, the oldest first."""
+    rows = connection.execute(
+        "select batch_id from roadwear.batch where owner_id = %s and state = 'closed' "
+        "order by closed_at",
+        (owner,),
+    )
+    return tuple(BatchId(row["batch_id"]) for row in rows)
+
+
+def expect_files(connection: Connection, batch: Batch, files: Sequence[ExpectedFile]) -> None:
+    """Note which files a batch is to hold; a path that is there with other bytes is replaced."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into roadwear.batch_file (batch_id, owner_id, authority_id, path, size_bytes, "
+            "sha256) values (%s, %s, %s, %s, %s, %s) on conflict (batch_id, path) do update set "
+            "size_bytes = excluded.size_bytes, sha256 = excluded.sha256, upload_id = null, "
+            "arrived_at = null, outcome = null, blocks_wiping = true, sentence = '' "
+            "where batch_file.sha256 <> excluded.sha256",
+            [
+                (batch.batch_id, batch.owner_id, batch.authority_id, f.path, f.size_bytes, f.sha256)
+                for f in files
+            ],
+        )
+
+
+def say_of_file(
+    connection: Connection,
+    batch_id: BatchId,
+    said: FileOutcome,
+    drive_id: DriveId | None = None,
+) -> None:
+    """Note what became of a file."""
+    connection.execute(
+        "update roadwear.batch_file set outcome = %s, sentence = %s, blocks_wiping = %s, "
+        "drive_id = coalesce(%s, drive_id) where batch_id = %s and path = %s",
+        (said.outcome, said.sentence, said.blocks_wiping, drive_id, batch_id, said.path),
+    )
+
+
+def close_batch(connection: Connection, batch_id: BatchId, now: datetime) -> None:
+    """Note that nothing more is to come in a batch."""
+    connection.execute(
+        "update roadwear.batch set state = 'closed', closed_at = %s "
+        "where batch_id = %s and state = 'open'",
+        (now, batch_id),
+    )
+
+
+def end_batch(
+    connection: Connection, batch_id: BatchId, questions: Sequence[str], now: datetime
+) -> None:
+    """Note that every file of a batch has its word."""
+    connection.execute(
+        "update roadwear.batch set state = 'done', done_at = %s, questions = %s "
+        "where batch_id = %s and state = 'closed'",
+        (now, list(questions), batch_id),
+    )
+
+
+def load_manifest(connection: Connection, batch_id: BatchId) -> Manifest:
+    """Return what became of every file of a batch so far."""
+    rows = connection.execute(
+        "select path, size_bytes, sha256, outcome, blocks_wiping, sentence "
+        "from roadwear.batch_file where batch_id = %s order by path",
+        (batch_id,),
+    )
+    files = tuple(
+        FileOutcome(
+            path=row["path"],
+            size_bytes=row["size_bytes"],
+            sha256=row["sha256"],
+            outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+            blocks_wiping=row["blocks_wiping"],
+            sentence=row["sentence"],
+        )
+        for row in rows
+    )
+    asked = connection.execute(
+        "select questions from roadwear.batch where batch_id = %s", (batch_id,)
+    ).fetchone()
+    return Manifest(files=files, questions=tuple(asked["questions"]) if asked else ())
+
+
+def begin_upload(
+    connection: Connection, batch_id: BatchId, path: str, now_id: UploadId
+) -> Arriving:
+    """Give a file of an open batch its upload, or return the one that it has.
+
+    Raises:
+        InputError: The batch is closed, or is not to hold such a file.
+    """
+    if load_batch(connection, batch_id, lock=True).state is not BatchState.OPEN:
+        raise InputError("This upload is closed; begin a new one.")
+    row = connection.execute(
+        "update roadwear.batch_file set upload_id = coalesce(upload_id, %s) "
+        "where batch_id = %s and path = %s and outcome is null returning *",
+        (now_id, batch_id, path),
+    ).fetchone()
+    if row is None:
+        raise InputError("This file was not announced, or is not wanted; announce it first.")
+    return _arriving(row)
+
+
+def load_upload(connection: Connection, upload_id: UploadId) -> Arriving | None:
+    """Return an upload, or None."""
+    row = connection.execute(
+        "select * from roadwear.batch_file where upload_id = %s", (upload_id,)
+    ).fetchone()
+    return None if row is None else _arriving(row)
+
+
+def end_upload(connection: Connection, upload_id: UploadId) -> None:
+    """Forget an upload that was given up; the file may be sent again."""
+    connection.execute(
+        "update roadwear.batch_file set upload_id = null, arrived_at = null where upload_id = %s",
+        (upload_id,),
+    )
+
+
+def note_arrival(connection: Connection, arrived: Arriving, stored: StoredFile) -> None:
+    """Note that a file's bytes are here, checked, and where they are kept."""
+    save_stored(connection, stored)
+    connection.execute(
+        "update roadwear.batch_file set arrived_at = %s where upload_id = %s",
+        (stored.received_at, arrived.upload_id),
+    )
+
+
+def save_stored(connection: Connection, stored: StoredFile) -> None:
+    """Note where bytes are kept; bytes that were gone are there again."""
+    connection.execute(
+        "insert into roadwear.stored_file (owner_id, sha256, authority_id, size_bytes, location, "
+        "received_at, silent) values (%s, %s, %s, %s, %s, %s, %s) on conflict (owner_id, sha256) "
+        "do update set location = excluded.location, silent = excluded.silent, gone_at = null, "
+        "received_at = excluded.received_at where stored_file.gone_at is not null",
+        (
+            stored.owner_id, stored.sha256, stored.authority_id, stored.size_bytes,
+            stored.location, stored.received_at, stored.silent,
+        ),
+    )  # fmt: skip
+
+
+def note_gone(connection: Connection, owner: OrganisationId, sha256: str, now: datetime) -> None:
+    """Note that bytes are kept no longer."""
+    connection.execute(
+        "update roadwear.stored_file set gone_at = %s where owner_id = %s and sha256 = %s "
+        "and gone_at is null",
+        (now, owner, sha256),
+    )
+
+
+def load_stored(
+    connection: Connection, owner: OrganisationId, hashes: Sequence[str]
+) -> Mapping[str, StoredFile]:
+    """Return what is kept of these bytes, by hash."""
+    rows = connection.execute(
+        "select * from roadwear.stored_file where owner_id = %s and sha256 = any(%s) "
+        "and gone_at is null",
+        (owner, list(hashes)),
+    )
+    return {row["sha256"]: _stored(row) for row in rows}
+
+
+def words_before(
+    connection: Connection, owner: OrganisationId, hashes: Sequence[str]
+) -> Mapping[str, FileOutcome]:
+    """Return what was said of these bytes when they were taken in before, by hash."""
+    rows = connection.execute(
+        "select distinct on (f.sha256) f.* from roadwear.batch_file f join roadwear.batch b "
+        "using (batch_id) where f.owner_id = %s and f.sha256 = any(%s) and b.state = 'done' "
+        "and f.outcome in ('accepted', 'in_part') order by f.sha256, b.done_at desc",
+        (owner, list(hashes)),
+    )
+    return {
+        row["sha256"]: FileOutcome(
+            path=row["path"],
+            size_bytes=row["size_bytes"],
+            sha256=row["sha256"],
+            outcome=Outcome(row["outcome"]),
+            blocks_wiping=False,
+            sentence=row["sentence"],
+        )
+        for row in rows
+    }
+
+
+def bytes_kept(connection: Connection, owner: OrganisationId) -> int:
+    """Return how many bytes of an organisation are kept, with those that are on their way."""
+    row = connection.execute(
+        "select (select coalesce(sum(size_bytes), 0) from roadwear.stored_file "
+        "where owner_id = %(o)s and gone_at is null) + (select coalesce(sum(f.size_bytes), 0) "
+        "from roadwear.batch_file f join roadwear.batch b using (batch_id) "
+        "where f.owner_id = %(o)s and b.state = 'open' and f.upload_id is not null "
+        "and f.arrived_at is null) as total",
+        {"o": owner},
+    ).fetchone()
+    return int(row["total"]) if row else 0
+
+
+def all_organisations(database: Database) -> tuple[OrganisationId, ...]:
+    """Return the ids of all organisations."""
+    with database.acting_for(OrganisationId(uuid4())) as connection:
+        rows = connection.execute("select organisation_id from roadwear.organisation")
+        return tuple(OrganisationId(row["organisation_id"]) for row in rows)
+
+
+def _batch(row: dict[str, Any]) -> Batch:
+    return Batch(
+        batch_id=row["batch_id"],
+        owner_id=row["owner_id"],
+        authority_id=row["authority_id"],
+        depot_id=row["depot_id"],
+        fleet_number=row["fleet_number"],
+        source=row["source"],
+        state=BatchState(row["state"]),
+        opened_at=row["opened_at"],
+        done_at=row["done_at"],
+    )
+
+
+def _arriving(row: dict[str, Any]) -> Arriving:
+    return Arriving(
+        upload_id=row["upload_id"],
+        owner_id=row["owner_id"],
+        batch_id=row["batch_id"],
+        path=row["path"],
+        size_bytes=row["size_bytes"],
+        sha256=ClipSha256(row["sha256"]),
+        arrived_at=row["arrived_at"],
+    )
+
+
+def _stored(row: dict[str, Any]) -> StoredFile:
+    return StoredFile(
+        owner_id=row["owner_id"],
+        authority_id=row["authority_id"],
+        sha256=ClipSha256(row["sha256"]),
+        size_bytes=row["size_bytes"],
+        location=row["location"],
+        received_at=row["received_at"],
+        silent=row["silent"],
+    )

@@ -1,0 +1,75 @@
+"""Takes the sound out of footage, in place: pictures, times and telemetry stay byte for byte.
+
+Where sound lies is found by reading the file (in a sandbox); the bytes there become zeros.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+from pipeline.adapters.video_pyav import ONLY_THIS_FILE
+from pipeline.domain.errors import InputError
+
+Span = tuple[int, int]
+_TS_BYTES, _TS_HEAD_BYTES, _TS_SYNC = 188, 4, 0x47
+# A block's own head may stand before its data.
+_SEARCH_BYTES = 64
+_PACKETS_AT_ONCE = 5000
+
+
+def sound_spans(location: str) -> tuple[Span, ...]:
+    """Return offset and length of every run of bytes that is sound; none where there is none.
+
+    Raises:
+        InputError: The file has sound that is not found in it as it is told.
+    """
+    path = Path(location)
+    try:
+        with av.open(location, options=ONLY_THIS_FILE) as container, path.open("rb") as file:
+            streams = container.streams.audio
+            if not streams:
+                return ()
+            if container.format.name == "mpegts":
+                return tuple(_in_transport_stream(path, {stream.id for stream in streams}))
+            return tuple(
+                _found(file.fileno(), bytes(packet), packet.pos)
+                for packet in container.demux(*streams)
+                if packet.size
+            )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError("its sound could not be taken out; record without sound") from error
+
+
+def silence(path: Path, spans: tuple[Span, ...]) -> None:
+    """Write zeros over runs of bytes; doing it twice changes nothing."""
+    with path.open("r+b") as file:
+        for offset, length in spans:
+            file.seek(offset)
+            file.write(bytes(length))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _found(file: int, content: bytes, position: int | None) -> Span:
+    if position is not None and position >= 0:
+        around = os.pread(file, len(content) + _SEARCH_BYTES, position)
+        at = around.find(content)
+        if at >= 0:
+            return position + at, len(content)
+    raise ValueError("a packet of sound is not where it is told")
+
+
+def _in_transport_stream(path: Path, pids: set[int]) -> Iterator[Span]:
+    """Yield the payloads of the packets of sound (ISO 13818-1, 2.4.3.2)."""
+    offset = 0
+    with path.open("rb") as file:
+        while block := file.read(_TS_BYTES * _PACKETS_AT_ONCE):
+            for at in range(0, len(block) - _TS_BYTES + 1, _TS_BYTES):
+                if block[at] != _TS_SYNC:
+                    raise ValueError("a transport stream out of step")
+                pid = (block[at + 1] & 0x1F) << 8 | block[at + 2]
+                if pid in pids:
+                    yield offset + at + _TS_HEAD_BYTES, _TS_BYTES - _TS_HEAD_BYTES
+            offset += len(block)

@@ -1,0 +1,1 @@
+"""From vehicle and depot to the server: what is announced, sent, checked, and told of."""

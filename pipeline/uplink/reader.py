@@ -1,0 +1,71 @@
+"""Reads closed batches, one after another, in a thread of the server."""
+
+import threading
+from collections.abc import Mapping
+
+import structlog
+
+from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.ids import BatchId, OrganisationId
+from pipeline.uplink.receiving import Receiving
+
+_LOOK_AGAIN_S = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class BatchReader:
+    """Reads what waits; also what a killed server left."""
+
+    def __init__(self, receiving: Receiving) -> None:
+        """Read with what takes files in; nothing runs before `start`."""
+        self._receiving = receiving
+        self._wake = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="batch-reader", daemon=True)
+        self._done: dict[BatchId, int] = {}
+
+    @property
+    def progress(self) -> Mapping[BatchId, int]:
+        """How many files of each batch that is being read are read."""
+        return self._done
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once whether something waits."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the batch that is being read."""
+        self._ending = True
+        self._wake.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._ending:
+            self._wake.clear()
+            try:
+                for owner, batch_id in self._receiving.to_do():
+                    if self._ending:
+                        return
+                    self._read(owner, batch_id)
+            except OutageError as error:
+                _log.warning("the batches that wait cannot be read", why=str(error))
+            self._wake.wait(_LOOK_AGAIN_S)
+
+    def _read(self, owner: OrganisationId, batch_id: BatchId) -> None:
+        self._done[batch_id] = 0
+
+        def count(_file: object) -> None:
+            self._done[batch_id] += 1
+
+        try:
+            self._receiving.read(owner, batch_id, on_file=count)
+        except (InputError, OutageError) as error:
+            _log.warning("a batch could not be read", batch_id=str(batch_id), why=str(error))
+        except Exception:  # noqa: BLE001 - told loudly; the batches behind it must not wait
+            _log.exception("a batch failed", batch_id=str(batch_id))
+        finally:
+            self._done.pop(batch_id, None)

@@ -1,0 +1,76 @@
+"""What is said of files that were not read: from their names, sizes and hashes alone. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Outcome
+from pipeline.stages.assemble import refuse_unseen
+
+_GIB = 1 << 30
+
+
+def said_at_once(
+    file: ExpectedFile, depot: Depot, before: Mapping[str, FileOutcome], largest_bytes: int
+) -> FileOutcome | None:
+    """Return what can be said of a file from its name, size and hash alone; None if it is wanted.
+
+    Args:
+        file: As it was announced, its name cleaned.
+        depot: Whose it is.
+        before: What was said of the same bytes before.
+        largest_bytes: That a file may have.
+    """
+    said = FileOutcome(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        outcome=Outcome.REFUSED,
+        blocks_wiping=False,
+        sentence="",
+    )
+    unseen = refuse_unseen(file.path, forward_channel=depot.forward_channel)
+    if unseen is not None:
+        return replace(said, sentence=unseen)
+    known = before.get(file.sha256)
+    if known is not None:
+        return replace(
+            said,
+            outcome=Outcome.ALREADY_THERE,
+            sentence=f"the same bytes were taken in before, as {known.path}",
+        )
+    if file.size_bytes == 0:
+        return replace(
+            said,
+            blocks_wiping=True,
+            sentence="the file is empty; copy it from the card again",
+        )
+    if file.size_bytes > largest_bytes:
+        largest = largest_bytes / _GIB
+        return replace(
+            said,
+            blocks_wiping=True,
+            sentence=f"the file is larger than {largest:.0f} GiB; cut it into parts",
+        )
+    return None
+
+
+def not_taken_in(file: ExpectedFile) -> FileOutcome:
+    """Return the line of a file of which nothing is known."""
+    return FileOutcome(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        outcome=None,
+        blocks_wiping=True,
+        sentence="it was not taken in yet; hand it in",
+    )
+
+
+def not_arrived(file: FileOutcome) -> FileOutcome:
+    """Return the line of a file that was announced and never came."""
+    return replace(
+        file,
+        outcome=Outcome.REFUSED,
+        blocks_wiping=True,
+        sentence="it did not arrive; hand it in again",
+    )

@@ -1,0 +1,120 @@
+"""A real server for depots, on a free port, in a thread; and cards to hand in."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Mount
+
+from pipeline import wiring
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.footage_store import FootageStore
+from pipeline.adapters.postgres import depots
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.intake import save_organisation
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.prober import SandboxedProber
+from pipeline.domain.ids import organisation_id
+from pipeline.domain.receiving import Depot
+from pipeline.line import LineSettings
+from pipeline.uplink.reader import BatchReader
+from pipeline.uplink.receiving import Limits, Means, Receiving
+from pipeline.uplink.server import Uplink
+from tests.footage import write_plain
+from tests.telemetry import add_blackvue_gps
+
+SETTINGS = LineSettings()
+
+
+def receiving_in(
+    database: Database, folder: Path, *, reserve_bytes: int = 0, **limits: int
+) -> Receiving:
+    """Return what takes files in, into a folder."""
+    return Receiving(
+        Means(
+            database=database,
+            ledger=PostgresLedger(database, SystemClock()),
+            store=FootageStore(folder, reserve_bytes=reserve_bytes),
+            prober=SandboxedProber(),
+            clock=SystemClock(),
+            check=lambda received: wiring.prepare(received, SETTINGS),
+            limits=Limits(**limits),
+        )
+    )
+
+
+def add_depot(database: Database, name: str = "North", **changes: str) -> tuple[Depot, str]:
+    """Add a depot of the organisation of the same name, and return its key."""
+    owner = organisation_id(name)
+    with database.acting_for(owner) as connection:
+        save_organisation(connection, name)
+        depot = Depot(
+            depot_id=depots.depot_id(owner, name, 0),
+            owner_id=owner,
+            authority_id=owner,
+            name=name,
+            **{"fleet_number": "1142", **changes},
+        )
+        key = depots.add_depot(connection, depot, added_by="a test")
+    assert key is not None
+    return depot, key
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a server is."""
+
+    address: str
+    reader: BatchReader
+
+
+@contextmanager
+def served(receiving: Receiving, *, port: int = 0, reads: bool = True) -> Iterator[Served]:
+    """Serve depots."""
+    reader = BatchReader(receiving)
+
+    async def depot_of(request: Request) -> Depot | None:
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return await run_sync(receiving.depot_of_key, key)
+
+    uplink = Uplink(receiving, depot_of=depot_of, on_closed=reader.wake)
+    app = Starlette(routes=[Mount("/uplink", uplink.app())])
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    if reads:
+        reader.start()
+    bound = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Served(f"http://127.0.0.1:{bound}", reader)
+    finally:
+        if reads:
+            reader.stop()
+        server.should_exit = True
+        thread.join()
+
+
+def write_drive(
+    folder: Path, begins: datetime, *, clips: int = 2, lat: float = 51.5, prefix: str = ""
+) -> Sequence[Path]:
+    """Write clips of six seconds that follow one another, with positions inside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number in range(clips):
+        at = begins + timedelta(seconds=6 * number)
+        clip = write_plain(
+            folder / f"{prefix}{at:%Y%m%d_%H%M%S}_NF.mp4", created=f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        )
+        places = [(lat + (6 * number + second) * 9e-5, -0.1) for second in range(7)]
+        written.append(add_blackvue_gps(clip, places, gps_at=at, clock_at=at))
+    return written
