@@ -1,14 +1,15 @@
 """The means with which files that are handed in are taken in."""
 
 from pipeline import wiring
+from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.prober import SandboxedProber
 from pipeline.uplink.receiving import Limits, Means, Receiving
 
 _BYTES_PER_GIB = 1 << 30
 
 
-def receiving_of(settings: wiring.Settings) -> Receiving:
-    """Return what takes files in.
+def receiving_of(settings: wiring.Settings, store: FootageStore | None = None) -> Receiving:
+    """Return what takes files in, into a store or else the one that is set.
 
     Raises:
         OutageError: No database is set or running.
@@ -18,7 +19,7 @@ def receiving_of(settings: wiring.Settings) -> Receiving:
         Means(
             database=wiring.database(settings),
             ledger=wiring.ledger(settings),
-            store=wiring.footage_store(settings),
+            store=store or wiring.footage_store(settings),
             prober=SandboxedProber(),
             clock=wiring.clock(),
             check=lambda received: wiring.prepare(received, line),

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from pipeline.adapters.judging import look_through
 from pipeline.adapters.probing import probe_file
 from pipeline.adapters.sandbox import Sandbox
 from pipeline.adapters.tracks_csv import ColumnMap
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256
+from pipeline.domain.quality import SeenFrame
 from pipeline.domain.receiving import FileFacts
 
 
@@ -33,3 +35,13 @@ class SandboxedProber:
                 sha256=sha256,
                 refusal=str(error),
             )
+
+    def look_through(
+        self, location: str, sha256: ClipSha256, every_s: float
+    ) -> tuple[SeenFrame, ...]:
+        """Return what frames of a clip are worth, in order.
+
+        Raises:
+            InputError: It cannot be read within the limits.
+        """
+        return self._sandbox.call(look_through, location, sha256, every_s)

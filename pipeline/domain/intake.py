@@ -1,10 +1,13 @@
 """A drive as it was received. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.footage import Clip, Drive
+from pipeline.domain.ids import ClipSha256
+from pipeline.domain.quality import ClipQuality
 from pipeline.domain.track import ClockOffset, RawFix
 
 
@@ -18,6 +21,7 @@ class ReceivedDrive:
         rig: None where no rig file was given: the stated default is then assumed.
         clock: None where the camera's clock offset is not known.
         started_at: When the first frame was taken, if a person said so.
+        quality: What the clips are worth, where they were judged when they came in.
     """
 
     drive: Drive
@@ -26,3 +30,4 @@ class ReceivedDrive:
     rig: CameraRig | None
     clock: ClockOffset | None
     started_at: datetime | None
+    quality: Mapping[ClipSha256, ClipQuality] = field(default_factory=dict)

@@ -109,6 +109,11 @@ class NotLookedReason(StrEnum):
     TOO_BRIGHT = "too_bright"
     BLURRED = "blurred"
     OBSTRUCTED = "obstructed"
+    WET_LENS = "wet_lens"
+    DIRTY_LENS = "dirty_lens"
+    BONNET = "bonnet"
+    UPSIDE_DOWN = "upside_down"
+    CAMERA_MOVED = "camera_moved"
     NO_POSITION = "no_position"
     FOOTAGE_DAMAGED = "footage_damaged"
     NO_FOOTAGE = "no_footage"
@@ -119,17 +124,38 @@ class NotLookedReason(StrEnum):
         """For fleet staff: what was wrong and what to do."""
         return _REASON_WORDS[self]
 
+    @property
+    def can_be_helped(self) -> bool:
+        """Somebody at the depot can do something about it: the lens, the mount, the receiver."""
+        return self in _CAN_BE_HELPED
+
 
 _REASON_WORDS = {
     NotLookedReason.DETECTOR_FAILED: "the detector failed on these frames; run it again",
     NotLookedReason.TOO_DARK: "too dark to judge the surface; drive in daylight",
     NotLookedReason.TOO_BRIGHT: "washed out by glare; avoid driving into a low sun",
     NotLookedReason.BLURRED: "blurred; check the mount, the focus and the lens",
-    NotLookedReason.OBSTRUCTED: "the picture shows no detail; clean or uncover the lens",
+    NotLookedReason.OBSTRUCTED: "the view is covered; clean or uncover the lens",
+    NotLookedReason.WET_LENS: "rain on the lens or the windscreen; wipe it, drive in the dry",
+    NotLookedReason.DIRTY_LENS: "the lens or the windscreen is dirty; clean it",
+    NotLookedReason.BONNET: "bonnet or dashboard fill the view; tilt the camera up",
+    NotLookedReason.UPSIDE_DOWN: "the picture is upside down; turn it over in the camera's menu",
+    NotLookedReason.CAMERA_MOVED: "the camera was moved on the way; fix its mount",
     NotLookedReason.NO_POSITION: "no GPS position at that time; check the receiver and the clock",
     NotLookedReason.FOOTAGE_DAMAGED: "the footage is damaged there and could not be decoded",
     NotLookedReason.NO_FOOTAGE: "the track goes there but the footage does not",
     NotLookedReason.OUT_OF_VIEW: "driven, but the road there never came into the camera's view",
+}
+
+
+_CAN_BE_HELPED = {
+    NotLookedReason.BLURRED,
+    NotLookedReason.OBSTRUCTED,
+    NotLookedReason.DIRTY_LENS,
+    NotLookedReason.BONNET,
+    NotLookedReason.UPSIDE_DOWN,
+    NotLookedReason.CAMERA_MOVED,
+    NotLookedReason.NO_POSITION,
 }
 
 

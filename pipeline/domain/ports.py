@@ -25,6 +25,7 @@ from pipeline.domain.looks import LookAt
 from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.quality import SeenFrame
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.receiving import FileFacts
 from pipeline.domain.roads import Box, OnRoad, RoadFacts, RoadSection
@@ -103,6 +104,15 @@ class Prober(Protocol):
             location: Where its bytes are.
             path: How it is called on the card.
             sha256: Of its bytes.
+        """
+
+    def look_through(
+        self, location: str, sha256: ClipSha256, every_s: float
+    ) -> tuple[SeenFrame, ...]:
+        """Return what frames of a clip are worth, a frame every few seconds, in order.
+
+        Raises:
+            InputError: The clip cannot be read.
         """
 
 

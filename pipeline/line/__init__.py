@@ -23,7 +23,15 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
-from pipeline.line.receive import CardFile, CardRules, ReadCard, manifest_of, paths_of, read_card
+from pipeline.line.receive import (
+    CardFile,
+    CardRules,
+    ReadCard,
+    judge_clips,
+    manifest_of,
+    paths_of,
+    read_card,
+)
 from pipeline.line.roads import RoadsFound, match_track, places_on_roads
 from pipeline.line.sections import standings
 from pipeline.line.settings import LineSettings
@@ -46,6 +54,7 @@ __all__ = [
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",
+    "judge_clips",
     "manifest_of",
     "match_track",
     "paths_of",

@@ -12,6 +12,7 @@ from pipeline.domain.footage import Clip, Drive, Piece
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.places import LonLat
 from pipeline.domain.ports import Footage, Grid
+from pipeline.domain.quality import ClipQuality
 from pipeline.domain.track import ClockOffset, RawFix
 from pipeline.line.settings import LineSettings
 from pipeline.stages.place import Placer, make_track, sift_fixes
@@ -33,12 +34,14 @@ class PlacedClip:
     Attributes:
         location: Where its bytes are.
         started_at: When the first frame was taken, by the camera's clock.
+        quality: What it is worth, if it was judged when it came in.
     """
 
     location: str
     clip: Clip
     started_at: datetime
     clock: ClockOffset
+    quality: ClipQuality | None = None
 
     @property
     def begins_at(self) -> datetime:
@@ -167,7 +170,15 @@ def _place_clips(
                     f"at {begins:%H:%M:%S}, when another lasts until {follows:%H:%M:%S}"
                 )
             begins = max(begins, follows)
-        placed.append(PlacedClip(location=location, clip=clip, started_at=begins, clock=used))
+        placed.append(
+            PlacedClip(
+                location=location,
+                clip=clip,
+                started_at=begins,
+                clock=used,
+                quality=received.quality.get(clip.sha256),
+            )
+        )
         follows = begins + timedelta(seconds=clip.duration_s)
     begins_at, ends_at = placed[0].begins_at, follows + timedelta(seconds=used.offset_s)
     if begins_at <= track[1] and ends_at >= track[0]:

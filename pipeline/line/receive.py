@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.domain.footage import Clip
 from pipeline.domain.ids import ClipSha256
 from pipeline.domain.ports import Prober
+from pipeline.domain.quality import ClipQuality
 from pipeline.domain.receiving import (
     Assembled,
     AssembledDrive,
@@ -14,6 +16,7 @@ from pipeline.domain.receiving import (
     Outcome,
 )
 from pipeline.stages.assemble import AssembleSettings, assemble, refuse_unseen
+from pipeline.stages.judge import JudgeSettings, judge_minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,29 @@ def manifest_of(
         ),
         questions=read.assembled.questions,
     )
+
+
+def judge_clips(
+    clips: Sequence[tuple[str, Clip]], *, prober: Prober, settings: JudgeSettings
+) -> dict[ClipSha256, ClipQuality]:
+    """Return what each clip of a drive is worth, minute by minute.
+
+    Args:
+        clips: Where each lies, in order of time.
+        prober: Looks through one.
+        settings: How minutes are judged.
+
+    Raises:
+        InputError: A clip cannot be read.
+    """
+    found: dict[ClipSha256, ClipQuality] = {}
+    standing = None
+    for location, clip in clips:
+        frames = prober.look_through(location, clip.sha256, settings.every_s)
+        found[clip.sha256], standing = judge_minutes(
+            frames, lasts_s=clip.duration_s, reference=standing, settings=settings
+        )
+    return found
 
 
 def paths_of(drive: AssembledDrive) -> Sequence[str]:

@@ -146,9 +146,19 @@ def _planned(
             blind.append((None, look.chainage_m, nowhere))
         elif placer.is_reversing(look.instant):
             blind.append((None, look.chainage_m, backwards))
+        elif (spoilt := _spoilt(placed, look)) is not None:
+            blind.append((None, look.chainage_m, spoilt))
         else:
             usable.append(look)
     return tuple(usable), blind
+
+
+def _spoilt(placed: PlacedClip, look: WantedLook) -> NotLooked | None:
+    """Return why a look lies in a minute that is not used; None if it does not."""
+    if placed.quality is None:
+        return None
+    reason = placed.quality.reason_at(placed.clip.seconds_at(look.frame.pts))
+    return None if reason is None else NotLooked(reason=reason, detail="the whole minute")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from pipeline.domain.ids import (
 )
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.ports import Clock, Prober
+from pipeline.domain.quality import words_of
 from pipeline.domain.receiving import (
     AssembledDrive,
     Batch,
@@ -38,8 +39,17 @@ from pipeline.domain.receiving import (
     Manifest,
     Outcome,
 )
-from pipeline.line import CardFile, CardRules, ReadCard, manifest_of, paths_of, read_card
+from pipeline.line import (
+    CardFile,
+    CardRules,
+    ReadCard,
+    judge_clips,
+    manifest_of,
+    paths_of,
+    read_card,
+)
 from pipeline.stages.assemble import AssembleSettings
+from pipeline.stages.judge import JudgeSettings
 from pipeline.uplink.words import not_arrived, not_taken_in, said_at_once
 
 _GIB = 1 << 30
@@ -311,14 +321,14 @@ class Receiving:
         location_of = {file.path: file.location for file in read.files}
         for number, drive in enumerate(read.assembled.drives):
             try:
-                name = self._take(batch, drive, location_of, stored)
+                name, unusable = self._take(batch, drive, location_of, stored)
             except InputError as error:
                 taken.refused[number] = str(error)
                 continue
             taken.drive_of |= dict.fromkeys(paths_of(drive), name)
             odd = self._odd_picture(batch, drive)
-            if odd is not None:
-                taken.warnings[number] = odd
+            if odd is not None or unusable is not None:
+                taken.warnings[number] = "; ".join(filter(None, (unusable, odd)))
         return taken
 
     def _require_room(self, wanted: int, kept: int) -> None:
@@ -364,8 +374,8 @@ class Receiving:
         drive: AssembledDrive,
         location_of: Mapping[str, str],
         stored: Mapping[str, StoredFile],
-    ) -> DriveId:
-        """Store a drive.
+    ) -> tuple[DriveId, str | None]:
+        """Store a drive, and return its id and what of it is unusable.
 
         Raises:
             InputError: Its vehicle is not known, it cannot be placed, or it still has sound.
@@ -394,8 +404,9 @@ class Receiving:
             started_at=drive.started_at,
         )
         self._means.check(received)
-        self._means.ledger.receive(received, fleet_number=number)
-        return received.drive.drive_id
+        quality = judge_clips(received.clips, prober=self._means.prober, settings=JudgeSettings())
+        self._means.ledger.receive(replace(received, quality=quality), fleet_number=number)
+        return received.drive.drive_id, words_of(list(quality.values()), number)
 
     def _tell(
         self,

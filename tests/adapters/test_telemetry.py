@@ -14,8 +14,8 @@ from pipeline.adapters.tracks_csv import CountedTimesError, parse_columns
 from pipeline.domain.errors import InputError
 from pipeline.domain.places import LonLat
 from pipeline.geometry.recording import as_recording, distance_m
+from pipeline.simulator.recorders import add_blackvue_gps, fit, gpmf
 from tests.footage import write_plain
-from tests.telemetry import add_blackvue_gps, fit, gpmf
 
 SHARED = Path(__file__).parents[3] / "shared" / "telemetry"
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)

@@ -25,11 +25,11 @@ from pipeline.adapters.prober import SandboxedProber
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.receiving import Depot
 from pipeline.line import LineSettings
+from pipeline.simulator.recorders import add_blackvue_gps
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Limits, Means, Receiving
 from pipeline.uplink.server import Uplink
 from tests.footage import write_plain
-from tests.telemetry import add_blackvue_gps
 
 SETTINGS = LineSettings()
 

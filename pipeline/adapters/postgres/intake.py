@@ -18,7 +18,9 @@ from pipeline.domain.ids import (
     vehicle_id,
 )
 from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.places import LonLat
+from pipeline.domain.quality import ClipQuality, MinuteQuality
 from pipeline.domain.track import ClockOffset, RawFix
 
 
@@ -93,6 +95,48 @@ def save_drive(connection: Connection, stored: ReceivedDrive) -> None:
             ),
         )
 
+    _save_quality(connection, stored)
+
+
+def _save_quality(connection: Connection, stored: ReceivedDrive) -> None:
+    drive = stored.drive
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into roadwear.clip_quality (owner_id, clip_sha256, authority_id, from_s, to_s, "
+            "frames, usable, reason) values (%s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict do nothing",
+            [
+                (
+                    drive.owner_id, sha256, drive.authority_id, minute.from_s, minute.to_s,
+                    minute.frames, minute.usable, minute.reason,
+                )
+                for sha256, quality in stored.quality.items()
+                for minute in quality.minutes
+            ],
+        )  # fmt: skip
+
+
+def load_quality(
+    connection: Connection, clips: Sequence[ClipSha256]
+) -> dict[ClipSha256, ClipQuality]:
+    """Return what clips are worth, of those that were judged when they came in."""
+    minutes: dict[ClipSha256, list[MinuteQuality]] = {}
+    for row in connection.execute(
+        "select clip_sha256, from_s, to_s, frames, usable, reason from roadwear.clip_quality "
+        "where clip_sha256 = any(%s) order by clip_sha256, from_s",
+        (list(clips),),
+    ):
+        minutes.setdefault(ClipSha256(row["clip_sha256"]), []).append(
+            MinuteQuality(
+                from_s=row["from_s"],
+                to_s=row["to_s"],
+                frames=row["frames"],
+                usable=row["usable"],
+                reason=None if row["reason"] is None else NotLookedReason(row["reason"]),
+            )
+        )
+    return {sha256: ClipQuality(minutes=tuple(found)) for sha256, found in minutes.items()}
+
 
 def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | None:
     """Return a drive as it was received, or None if the organisation has none of that id."""
@@ -105,7 +149,7 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
         "select * from roadwear.clip where drive_id = %s "
         "order by started_at nulls last, clip_sha256",
         (drive_id,),
-    )
+    ).fetchall()
     fixes = connection.execute(
         "select taken_at, lon_deg, lat_deg, sigma_m, speed_mps, course_deg from roadwear.drive_fix "
         "where drive_id = %s order by ordinal",
@@ -132,6 +176,7 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
         rig=None if row["rig"] is None else CameraRig(**row["rig"]),
         clock=None if row["clock"] is None else ClockOffset(**row["clock"]),
         started_at=row["started_at"],
+        quality=load_quality(connection, [ClipSha256(clip["clip_sha256"]) for clip in clips]),
     )
 
 

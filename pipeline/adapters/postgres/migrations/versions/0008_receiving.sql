@@ -75,10 +75,25 @@ create table roadwear.vehicle_camera (
   primary key (owner_id, serial, recorded_at)
 );
 
+-- What each minute of a clip is worth, judged once, before anybody sees anything of it.
+create table roadwear.clip_quality (
+  owner_id uuid not null,
+  clip_sha256 text not null,
+  authority_id uuid not null,
+  from_s double precision not null,
+  to_s double precision not null,
+  frames int not null,
+  usable int not null,
+  reason text,
+  recorded_at timestamptz not null default now(),
+  primary key (owner_id, clip_sha256, from_s),
+  foreign key (owner_id, clip_sha256) references roadwear.clip
+);
+
 do $$
 declare name text;
 begin
-  foreach name in array array['depot', 'depot_closed', 'vehicle_camera'] loop
+  foreach name in array array['depot', 'depot_closed', 'vehicle_camera', 'clip_quality'] loop
     execute format('create trigger only_added before update or delete on roadwear.%I
                     for each statement execute function roadwear.refuse_change()', name);
     execute format('grant select, insert on roadwear.%I to roadwear_app', name);
@@ -94,6 +109,10 @@ begin
       (owner_id = roadwear.acting_for())', name);
   end loop;
 end $$;
+alter table roadwear.clip_quality enable row level security;
+alter table roadwear.clip_quality force row level security;
+create policy own on roadwear.clip_quality using
+  (owner_id = roadwear.acting_for() or authority_id = roadwear.acting_for());
 -- A key is shown before it is known whose it is: then the one row with its hash may be looked up.
 alter table roadwear.depot enable row level security;
 alter table roadwear.depot force row level security;

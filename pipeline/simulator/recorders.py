@@ -1,9 +1,13 @@
-"""Telemetry as devices write it, made byte by byte for the tests."""
+"""Recorders: footage and telemetry as devices write them, made byte by byte."""
 
 import struct
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
+
+import av
+import numpy as np
 
 Place = tuple[float, float]
 
@@ -87,3 +91,32 @@ def fit(records: Sequence[tuple[datetime, Place]]) -> bytes:
         body += struct.pack("<BIii", 0, int((at - epoch).total_seconds()), *semi)
     head = struct.pack("<BBHI4s", 14, 0x20, 2132, len(body), b".FIT")
     return head + b"\0\0" + body + b"\0\0"
+
+
+def gpx(begins: datetime, places: Sequence[Place]) -> bytes:
+    """Return a GPX track with a position each second."""
+    points = "".join(
+        f'<trkpt lat="{lat:.7f}" lon="{lon:.7f}"><time>'
+        f"{begins + timedelta(seconds=i):%Y-%m-%dT%H:%M:%SZ}</time></trkpt>"
+        for i, (lat, lon) in enumerate(places)
+    )
+    return f'<gpx version="1.1"><trk><trkseg>{points}</trkseg></trk></gpx>'.encode()
+
+
+def write_recording(
+    path: Path, *, seconds: int = 6, created: datetime | None = None, seed: int = 0
+) -> Path:
+    """Write a small clip of moving noise, ten pictures a second; another seed, other bytes."""
+    base = np.random.default_rng(seed).integers(40, 200, (128, 192, 3), dtype=np.uint8)
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        if created is not None:
+            container.metadata["creation_time"] = f"{created:%Y-%m-%dT%H:%M:%SZ}"
+        stream = container.add_stream("libx264", rate=10, options={"g": "10", "crf": "30"})
+        stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
+        for number in range(10 * seconds):
+            frame = av.VideoFrame.from_ndarray(np.roll(base, number, axis=1), format="rgb24")
+            frame.pts = number
+            frame.time_base = Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
