@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands_quality import quality
 from deploy.commands_releasing import gate, release, rollback
 from deploy.commands_training import dataset, export, scenes, train
 from deploy.doors import expected_failures, progress, say
@@ -27,6 +28,7 @@ app.command()(scenes)
 app.command()(dataset)
 app.command()(train)
 app.command()(export)
+app.command()(quality)
 app.command()(gate)
 app.command()(release)
 app.command()(rollback)

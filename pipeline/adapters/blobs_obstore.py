@@ -63,3 +63,31 @@ class ObstoreBlobs:
             raise InputError("that picture is not in the store") from error
         except (BaseError, OSError) as error:
             raise OutageError(f"a picture could not be read: {error}") from error
+
+    def has(self, key: str) -> bool:
+        """Return whether something is stored under a key.
+
+        Raises:
+            OutageError: The store does not answer.
+        """
+        try:
+            obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            raise OutageError(f"the picture store does not answer: {error}") from error
+        return True
+
+    def delete(self, key: str) -> bool:
+        """Remove what is stored under a key; return whether anything was.
+
+        Raises:
+            OutageError: The store does not answer.
+        """
+        there = self.has(key)
+        try:
+            if there:
+                obstore.delete(self._store, key)
+        except (BaseError, OSError) as error:
+            raise OutageError(f"a picture could not be removed: {error}") from error
+        return there

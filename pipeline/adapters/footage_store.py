@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.adapters.sandbox import Sandbox
@@ -142,6 +143,14 @@ class FootageStore:
     def place(self, owner: OrganisationId, sha256: ClipSha256) -> Path:
         """Return where bytes are kept, if they are."""
         return self._root / str(owner) / sha256[:2] / sha256
+
+    def partial_before(self, before: datetime) -> tuple[Path, ...]:
+        """Return the files of uploads to which nothing was added since an instant."""
+        return tuple(
+            path
+            for path in sorted(self._made(self._root / "arriving").iterdir())
+            if path.stat().st_mtime < before.timestamp()
+        )
 
     def holds(self, location: str, file: ExpectedFile) -> bool:
         """Return whether a file lies where it is said to, whole."""

@@ -119,3 +119,92 @@ alter table roadwear.depot force row level security;
 create policy own on roadwear.depot using (
   owner_id = roadwear.acting_for()
   or token_sha256 = nullif(current_setting('roadwear.token_sha256', true), ''));
+
+-- How long each kind of thing is kept, by organisation; the latest word counts.
+create table roadwear.retention_rule (
+  rule_id bigint generated always as identity primary key,
+  owner_id uuid not null references roadwear.organisation,
+  kind text not null,
+  days int not null check (days >= 0),
+  said_by text not null,
+  recorded_at timestamptz not null default now()
+);
+-- What happened somewhere at some time and must be kept, till somebody lifts it.
+create table roadwear.hold (
+  hold_id uuid primary key,
+  owner_id uuid not null references roadwear.organisation,
+  lon_deg double precision not null,
+  lat_deg double precision not null,
+  radius_m double precision not null check (radius_m > 0),
+  from_at timestamptz not null,
+  to_at timestamptz not null check (to_at > from_at),
+  reason text not null check (reason <> ''),
+  said_by text not null,
+  recorded_at timestamptz not null default now()
+);
+create table roadwear.hold_lifted (
+  hold_id uuid primary key references roadwear.hold,
+  owner_id uuid not null,
+  reason text not null check (reason <> ''),
+  said_by text not null,
+  recorded_at timestamptz not null default now()
+);
+do $$
+declare name text;
+begin
+  foreach name in array array['retention_rule', 'hold', 'hold_lifted'] loop
+    execute format('create trigger only_added before update or delete on roadwear.%I
+                    for each statement execute function roadwear.refuse_change()', name);
+    execute format('grant select, insert on roadwear.%I to roadwear_app', name);
+    execute format('alter table roadwear.%I enable row level security', name);
+    execute format('alter table roadwear.%I force row level security', name);
+    execute format('create policy own on roadwear.%I using
+      (owner_id = roadwear.acting_for())', name);
+  end loop;
+end $$;
+
+-- The holds that stand, and the drives that they keep: those that came near the place at the time.
+create view roadwear.standing_hold with (security_invoker = true) as
+  select h.* from roadwear.hold h
+  where not exists (select 1 from roadwear.hold_lifted l where l.hold_id = h.hold_id);
+create view roadwear.held_drive with (security_invoker = true) as
+  select distinct f.drive_id, f.owner_id from roadwear.standing_hold h
+  join roadwear.drive_fix f on f.owner_id = h.owner_id
+    and f.taken_at between h.from_at and h.to_at
+    and ST_DistanceSphere(ST_MakePoint(f.lon_deg, f.lat_deg), ST_MakePoint(h.lon_deg, h.lat_deg))
+      <= h.radius_m;
+grant select on roadwear.standing_hold, roadwear.held_drive to roadwear_app;
+
+-- Tracks are only ever added, and forgotten as a whole when their time is over: by this function,
+-- which looks at the clock and at the holds itself.
+create function roadwear.refuse_change_but_forgetting() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' and current_user <> 'roadwear_app' then
+    return null;
+  end if;
+  raise exception 'rows of % are only ever added', tg_table_name using errcode = 'RW001';
+end $$;
+drop trigger only_added on roadwear.drive_fix;
+create trigger only_added before update or delete on roadwear.drive_fix
+  for each statement execute function roadwear.refuse_change_but_forgetting();
+create function roadwear.days_kept(wanted text, otherwise int) returns int language sql stable
+  as $$ select coalesce((select days from roadwear.retention_rule
+        where kind = wanted and owner_id = roadwear.acting_for()
+        order by rule_id desc limit 1), otherwise) $$;
+create function roadwear.forget_tracks(at timestamptz, otherwise_days int)
+  returns table (forgotten uuid) language plpgsql security definer
+  set search_path = roadwear, public as $$
+begin
+  return query
+    with due as (
+      select d.drive_id from roadwear.drive d
+      where d.owner_id = roadwear.acting_for()
+        and d.recorded_at < at - make_interval(days => days_kept('track', otherwise_days))
+        and not exists (select 1 from roadwear.held_drive h where h.drive_id = d.drive_id)
+    ), gone as (
+      delete from roadwear.drive_fix f using due where f.drive_id = due.drive_id
+      returning f.drive_id
+    )
+    select distinct gone.drive_id from gone;
+end $$;
+grant execute on function roadwear.forget_tracks(timestamptz, int) to roadwear_app;

@@ -1,0 +1,138 @@
+"""How long things are kept: rules, holds, and what is due."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import OrganisationId
+from pipeline.domain.keeping import DEFAULT_DAYS, Hold, Kind
+
+
+def set_days(
+    connection: Connection, owner: OrganisationId, kind: Kind, days: int, *, said_by: str
+) -> None:
+    """Say how long an organisation keeps a kind of thing; the latest word counts."""
+    connection.execute(
+        "insert into roadwear.retention_rule (owner_id, kind, days, said_by) "
+        "values (%s, %s, %s, %s)",
+        (owner, kind, days, said_by),
+    )
+
+
+def days_kept(connection: Connection) -> Mapping[Kind, int]:
+    """Return how long the organisation keeps each kind of thing."""
+    found = {}
+    for kind in Kind:
+        row = connection.execute(
+            "select roadwear.days_kept(%s, %s) as days", (kind, DEFAULT_DAYS[kind])
+        ).fetchone()
+        found[kind] = int(row["days"]) if row else DEFAULT_DAYS[kind]
+    return found
+
+
+def add_hold(connection: Connection, hold: Hold) -> None:
+    """Stop the clock of whatever was near a place at a time."""
+    connection.execute(
+        "insert into roadwear.hold (hold_id, owner_id, lon_deg, lat_deg, radius_m, from_at, to_at, "
+        "reason, said_by) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            hold.hold_id, hold.owner_id, hold.place.lon_deg, hold.place.lat_deg, hold.radius_m,
+            hold.from_at, hold.to_at, hold.reason, hold.said_by,
+        ),
+    )  # fmt: skip
+
+
+def lift_hold(
+    connection: Connection, owner: OrganisationId, hold_id: str, *, reason: str, said_by: str
+) -> None:
+    """Let the clock go on.
+
+    Raises:
+        InputError: There is no such hold.
+    """
+    done = connection.execute(
+        "insert into roadwear.hold_lifted (hold_id, owner_id, reason, said_by) "
+        "select hold_id, owner_id, %s, %s from roadwear.standing_hold "
+        "where owner_id = %s and hold_id::text = %s",
+        (reason, said_by, owner, hold_id),
+    )
+    if not done.rowcount:
+        raise InputError(f"there is no hold {hold_id} that stands; roadwear retention list")
+
+
+def load_holds(connection: Connection) -> tuple[dict[str, Any], ...]:
+    """Return the holds of the organisation that stand."""
+    rows = connection.execute(
+        "select h.*, (select count(*) from roadwear.held_drive d where d.owner_id = h.owner_id) "
+        "as drives from roadwear.standing_hold h order by recorded_at"
+    )
+    return tuple(rows)
+
+
+def due_files(
+    connection: Connection, owner: OrganisationId, before: datetime
+) -> tuple[dict[str, Any], ...]:
+    """Return the stored files that were received before an instant and that no hold keeps.
+
+    A file of a drive whose track is forgotten is kept by any hold on its time.
+    """
+    rows = connection.execute(
+        "select s.sha256, s.location from roadwear.stored_file s where s.owner_id = %(o)s "
+        "and s.gone_at is null and s.received_at < %(b)s and not exists ("
+        "  select 1 from roadwear.held_drive h where h.drive_id in ("
+        "    select c.drive_id from roadwear.clip c "
+        "    where c.owner_id = s.owner_id and c.clip_sha256 = s.sha256 "
+        "    union select f.drive_id from roadwear.batch_file f "
+        "    where f.owner_id = s.owner_id and f.sha256 = s.sha256 and f.drive_id is not null)) "
+        "and not exists (select 1 from roadwear.clip c join roadwear.standing_hold h "
+        "  on h.owner_id = c.owner_id where c.owner_id = s.owner_id and c.clip_sha256 = s.sha256 "
+        "  and not exists (select 1 from roadwear.drive_fix f where f.drive_id = c.drive_id) "
+        "  and (c.started_at is null or tstzrange(c.started_at, c.started_at "
+        "    + make_interval(secs => c.duration_s)) && tstzrange(h.from_at, h.to_at))) "
+        "order by s.received_at",
+        {"o": owner, "b": before},
+    )
+    return tuple(rows)
+
+
+def unfinished_uploads(connection: Connection, owner: OrganisationId) -> frozenset[str]:
+    """Return the ids of an organisation's uploads that have not arrived."""
+    rows = connection.execute(
+        "select upload_id from roadwear.batch_file where owner_id = %s "
+        "and upload_id is not null and arrived_at is null",
+        (owner,),
+    )
+    return frozenset(str(row["upload_id"]) for row in rows)
+
+
+def forget_tracks(connection: Connection, now: datetime) -> Sequence[str]:
+    """Forget the tracks whose time is over and that no hold keeps; return whose they were."""
+    rows = connection.execute(
+        "select forgotten from roadwear.forget_tracks(%s, %s)", (now, DEFAULT_DAYS[Kind.TRACK])
+    )
+    return [str(row["forgotten"]) for row in rows]
+
+
+def due_stills(
+    connection: Connection, owner: OrganisationId, undecided: datetime, decided: datetime
+) -> tuple[str, ...]:
+    """Return the keys of stills whose time is over.
+
+    Args:
+        connection: Acting for the owner.
+        owner: Whose stills.
+        undecided: Stills of before, of defects that nobody decided on.
+        decided: Stills of before, behind a decision: the record.
+    """
+    rows = connection.execute(
+        "select s.blob_key from roadwear.still s join roadwear.run r using (run_id) "
+        "where s.owner_id = %(o)s and not exists (select 1 from roadwear.held_drive h "
+        "where h.drive_id = r.drive_id) group by s.blob_key having max(s.recorded_at) < case when "
+        "bool_or(exists (select 1 from roadwear.current_membership m join roadwear.decision d "
+        "using (defect_id) where m.observation_id = s.observation_id)) "
+        "then %(d)s::timestamptz else %(u)s::timestamptz end",
+        {"o": owner, "u": undecided, "d": decided},
+    )
+    return tuple(row["blob_key"] for row in rows)

@@ -1,0 +1,173 @@
+"""Removes what has been kept long enough, and notes it where a restored backup cannot undo it.
+
+The ledger of deletions is a file beside the database and not in it: after a restore everything in
+it is removed again.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.footage_store import FootageStore
+from pipeline.adapters.postgres import retention as rows
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.receiving import note_gone
+from pipeline.domain.errors import OutageError
+from pipeline.domain.ids import OrganisationId
+from pipeline.domain.keeping import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """Something that was removed.
+
+    Attributes:
+        key: SHA-256 of footage, id of an upload or drive, key of a still.
+        location: Where it lay, as far as it is a file of ours.
+    """
+
+    at: datetime
+    owner_id: str
+    kind: Kind
+    key: str
+    location: str = ""
+
+
+class DeletionLedger:
+    """Deletions, one line each; only ever added to."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the ledger in a file."""
+        self._path = path
+
+    def add(self, deletions: list[Deletion]) -> None:
+        """Add deletions before they are done, on the disk when this returns.
+
+        Raises:
+            OutageError: The file cannot be written.
+        """
+        if not deletions:
+            return
+        lines = "".join(
+            json.dumps(
+                {"at": d.at.isoformat(), "owner_id": d.owner_id, "kind": d.kind, "key": d.key,
+                 "location": d.location}
+            ) + "\n"
+            for d in deletions
+        )  # fmt: skip
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutageError(
+                f"the ledger of deletions, {self._path}, cannot be written ({error.strerror}); "
+                "nothing was removed"
+            ) from error
+
+    def __iter__(self) -> Iterator[Deletion]:
+        """Yield what was removed; a line that was cut off is left out."""
+        try:
+            lines = self._path.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                said = json.loads(line)
+                yield Deletion(
+                    at=datetime.fromisoformat(said["at"]),
+                    owner_id=said["owner_id"],
+                    kind=Kind(said["kind"]),
+                    key=said["key"],
+                    location=said["location"],
+                )
+            except (ValueError, KeyError):
+                continue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Removes what is due."""
+
+    database: Database
+    store: FootageStore
+    blobs: ObstoreBlobs
+    ledger: DeletionLedger
+    now: Callable[[], datetime]
+
+    def run(self, owner: OrganisationId) -> dict[Kind, int]:
+        """Remove what an organisation has kept long enough; return how much of each kind.
+
+        Raises:
+            OutageError: Something outside does not answer; what was removed stands in the ledger.
+        """
+        now = self.now()
+        with self.database.acting_for(owner) as connection:
+            days = rows.days_kept(connection)
+        before = {kind: now - timedelta(days=kept) for kind, kept in days.items()}
+        return {
+            Kind.FOOTAGE: self._footage(owner, before[Kind.FOOTAGE]),
+            Kind.PARTIAL: self._partial(owner, before[Kind.PARTIAL]),
+            Kind.STILL: self._stills(owner, before[Kind.STILL], before[Kind.RECORD]),
+            Kind.TRACK: self._tracks(owner),
+        }
+
+    def again(self) -> int:
+        """Remove everything in the ledger that is there again, after a restore; return how much."""
+        count = 0
+        for gone in self.ledger:
+            owner = OrganisationId(UUID(gone.owner_id))
+            if gone.kind is Kind.FOOTAGE:
+                count += self._remove_file(owner, gone.key, gone.location)
+            elif gone.kind in {Kind.STILL, Kind.RECORD}:
+                count += self.blobs.delete(gone.key)
+        return count
+
+    def _footage(self, owner: OrganisationId, before: datetime) -> int:
+        with self.database.acting_for(owner) as connection:
+            due = rows.due_files(connection, owner, before)
+        self.ledger.add([self._gone(owner, Kind.FOOTAGE, r["sha256"], r["location"]) for r in due])
+        for row in due:
+            self._remove_file(owner, row["sha256"], row["location"])
+        return len(due)
+
+    def _remove_file(self, owner: OrganisationId, sha256: str, location: str) -> bool:
+        there = Path(location).exists()
+        self.store.remove(location)
+        with self.database.acting_for(owner) as connection:
+            note_gone(connection, owner, sha256, self.now())
+        return there
+
+    def _partial(self, owner: OrganisationId, before: datetime) -> int:
+        with self.database.acting_for(owner) as connection:
+            own = rows.unfinished_uploads(connection, owner)
+        due = [p for p in self.store.partial_before(before) if p.stem in own]
+        self.ledger.add([self._gone(owner, Kind.PARTIAL, path.name, str(path)) for path in due])
+        for path in due:
+            path.unlink(missing_ok=True)
+        return len(due)
+
+    def _stills(self, owner: OrganisationId, undecided: datetime, decided: datetime) -> int:
+        with self.database.acting_for(owner) as connection:
+            keys = rows.due_stills(connection, owner, undecided, decided)
+        there = [key for key in keys if self.blobs.has(key)]
+        self.ledger.add([self._gone(owner, Kind.STILL, key) for key in there])
+        for key in there:
+            self.blobs.delete(key)
+        return len(there)
+
+    def _tracks(self, owner: OrganisationId) -> int:
+        with self.database.acting_for(owner) as connection:
+            forgotten = rows.forget_tracks(connection, self.now())
+            self.ledger.add([self._gone(owner, Kind.TRACK, drive) for drive in forgotten])
+        return len(forgotten)
+
+    def _gone(self, owner: OrganisationId, kind: Kind, key: str, location: str = "") -> Deletion:
+        return Deletion(at=self.now(), owner_id=str(owner), kind=kind, key=key, location=location)
