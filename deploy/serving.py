@@ -14,6 +14,9 @@ from deploy.uplink import receiving_of
 from pipeline import wiring
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
+from pipeline.review.app import session_of
+from pipeline.review.desk import Desk
+from pipeline.review.fleet import session_depot
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.server import Uplink
@@ -29,17 +32,26 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     """
     receiving = receiving_of(settings)
     reader = BatchReader(receiving)
+    desk = Desk(
+        wiring.database(settings),
+        wiring.blobs(settings),
+        wiring.clock(),
+        Rules(policy=wiring.policy(settings), line=settings.line()),
+    )
+    secret_key = wiring.secret_key(settings)
     pages = create_app(
-        database=wiring.database(settings),
-        blobs=wiring.blobs(settings),
-        clock=wiring.clock(),
-        rules=Rules(policy=wiring.policy(settings), line=settings.line()),
-        secret_key=wiring.secret_key(settings),
+        database=desk.database,
+        blobs=desk.blobs,
+        clock=desk.clock,
+        rules=desk.rules,
+        secret_key=secret_key,
         https_only=https_only,
     )
-    uplink = Uplink(
-        receiving, depot_of=lambda request: _depot_of(receiving, request), on_closed=reader.wake
-    )
+
+    async def depot_of(request: Request) -> Depot | None:
+        return await _depot_of(receiving, desk, request)
+
+    uplink = Uplink(receiving, depot_of=depot_of, on_closed=reader.wake)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -47,7 +59,10 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         yield
         await run_sync(reader.stop)
 
-    return Starlette(routes=[Mount("/uplink", uplink.app()), Mount("/", pages)], lifespan=lifespan)
+    sessions = session_of(secret_key, https_only=https_only)
+    return Starlette(
+        routes=[Mount("/uplink", uplink.app((sessions,))), Mount("/", pages)], lifespan=lifespan
+    )
 
 
 def serve(host: str, port: int) -> None:
@@ -62,9 +77,9 @@ def serve(host: str, port: int) -> None:
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
 
 
-async def _depot_of(receiving: Receiving, request: Request) -> Depot | None:
-    """Return whose key comes with a request."""
+async def _depot_of(receiving: Receiving, desk: Desk, request: Request) -> Depot | None:
+    """Return whose key comes with a request, or which depot is signed in on the pages."""
     kind, _, key = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not key.isascii():
-        return None
-    return await run_sync(receiving.depot_of_key, key.strip())
+    if kind.lower() == "bearer" and key.isascii():
+        return await run_sync(receiving.depot_of_key, key.strip())
+    return await run_sync(session_depot, desk, request)

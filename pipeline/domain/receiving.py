@@ -11,6 +11,9 @@ from pipeline.domain.ids import BatchId, ClipSha256, DepotId, OrganisationId
 from pipeline.domain.telemetry import Recording
 from pipeline.domain.track import ClockOffset, RawFix
 
+# So many files are named in an answer; the manifest has all.
+_MOST_NAMED = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
@@ -145,6 +148,38 @@ class Manifest:
     def blocking(self) -> tuple[FileOutcome, ...]:
         """The files for which the card must not be wiped."""
         return tuple(file for file in self.files if file.blocks_wiping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer: yes only if every file is stored and checked, or is never kept."""
+
+    safe: bool
+    words: str
+
+
+def verdict_of(manifest: Manifest) -> Verdict:
+    """Return whether a card with these files may be wiped."""
+    total = len(manifest.files)
+    blocking = manifest.blocking
+    if total == 0:
+        return Verdict(safe=False, words="Do not wipe: no files were found, so nothing is known")
+    if not blocking:
+        stored = sum(file.outcome is not Outcome.REFUSED for file in manifest.files)
+        never = total - stored
+        also = f"; {never} others are never kept (other cameras, small copies)" if never else ""
+        if stored == 0:
+            return Verdict(
+                safe=False, words=f"Do not wipe: of {total} files none is footage that is kept"
+            )
+        return Verdict(
+            safe=True, words=f"Safe to wipe: all {stored} files stored and checked{also}"
+        )
+    named = ", ".join(file.path for file in blocking[:_MOST_NAMED])
+    more = len(blocking) - _MOST_NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    one = "this file" if len(blocking) == 1 else f"these {len(blocking)}"
+    return Verdict(safe=False, words=f"Do not wipe: {one}: {named}{rest}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

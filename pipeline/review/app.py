@@ -10,6 +10,7 @@ from fastapi import FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
+from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from pipeline.adapters.postgres.database import Database
@@ -35,6 +36,7 @@ from pipeline.domain.ids import DecisionId, DefectId
 from pipeline.domain.ports import Blobs, Clock
 from pipeline.review import words
 from pipeline.review.desk import Desk, Rules, SignedOutError, require_csrf
+from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity, identity_of
 from pipeline.stages.decide import StaleError, apply_decision
 
@@ -47,7 +49,7 @@ STATUSES: dict[type[RoadwearError], int] = {
 _STATIC = Path(__file__).parent / "static"
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _SESSION_S = 8 * 3600
 _LONGEST_NOTE = 2000
@@ -95,14 +97,7 @@ def create_app(
         https_only: Send the cookie over TLS alone; for anything but this machine itself.
     """
     app = FastAPI(title="Roadwear", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(
-        SessionMiddleware,
-        secret_key=secret_key,
-        max_age=_SESSION_S,
-        same_site="strict",
-        https_only=https_only,
-        session_cookie="roadwear_session",
-    )
+    app.user_middleware.append(session_of(secret_key, https_only=https_only))
     app.middleware("http")(_safe_headers)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     desk = Desk(database, blobs, clock, rules)
@@ -111,11 +106,26 @@ def create_app(
     _add_queue(app, desk)
     _add_decisions(app, desk)
     add_identity(app, desk)
+    add_fleet(app, desk)
     return app
+
+
+def session_of(secret_key: str, *, https_only: bool) -> Middleware:
+    """Return what keeps sessions in a signed cookie: the same for everything under one address."""
+    return Middleware(
+        SessionMiddleware,
+        secret_key=secret_key,
+        max_age=_SESSION_S,
+        same_site="strict",
+        https_only=https_only,
+        session_cookie="roadwear_session",
+    )
 
 
 def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
+    if path.startswith("/fleet"):
+        return "/fleet"
     return "/queue" if path.startswith("/words/") else re.sub(r"/(decision|join|split)$", "", path)
 
 

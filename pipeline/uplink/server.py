@@ -25,8 +25,7 @@ from pipeline.adapters.footage_store import DamagedOnTheWayError
 from pipeline.adapters.postgres.receiving import Arriving
 from pipeline.domain.errors import InputError, OutageError, RoadwearError
 from pipeline.domain.ids import BatchId, ClipSha256, UploadId
-from pipeline.domain.receiving import Batch, Depot, ExpectedFile, Manifest
-from pipeline.uplink.card import verdict_of
+from pipeline.domain.receiving import Batch, Depot, ExpectedFile, Manifest, verdict_of
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.turns import GaveWayError, Turns
 

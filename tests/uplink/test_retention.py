@@ -190,7 +190,7 @@ def test_stills_behind_a_decision_are_records(kept: Kept) -> None:
         assert decided is not None
         person = add_person(
             connection, NORTH, email="ada@north.example", name="Ada",
-            password="a long enough password", roles=[Role.ENGINEER],
+            password="a long enough password", roles=[Role.ENGINEER],  # noqa: S106
         )  # fmt: skip
         connection.execute(
             "insert into roadwear.decision (decision_id, authority_id, defect_id, person_id, move, "

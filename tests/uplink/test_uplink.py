@@ -19,8 +19,8 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import BatchId, ClipSha256, UploadId, organisation_id
-from pipeline.domain.receiving import Depot, Outcome
-from pipeline.uplink.card import files_on_card, verdict_of
+from pipeline.domain.receiving import Depot, Outcome, verdict_of
+from pipeline.uplink.card import files_on_card
 from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, hashed_files
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON

@@ -1,0 +1,237 @@
+"""Fleet staff's pages: hand footage in, what became of it, may the card be wiped, how cameras are.
+
+A depot signs in with its key. No page shows who drove, how fast, or where a vehicle was when.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from pipeline.adapters.postgres.depots import depot_of_key, load_depot
+from pipeline.adapters.postgres.fleet import (
+    HandedIn,
+    VehicleHealth,
+    drives_of_batch,
+    load_handed_in,
+    load_health,
+)
+from pipeline.adapters.postgres.receiving import load_batch, load_batches, load_manifest
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import BatchId, DepotId, DriveId, OrganisationId
+from pipeline.domain.quality import MinuteQuality
+from pipeline.domain.receiving import Batch, BatchState, Depot, Manifest, verdict_of
+from pipeline.review.desk import Desk, require_csrf
+
+_LONDON = ZoneInfo("Europe/London")
+_MOST_BATCHES = 50
+_HEALTH_DAYS = 30
+# Below this share a camera's trouble is not worth a job.
+_WORTH_A_JOB = 0.05
+
+
+class NoDepotError(Exception):
+    """No depot is signed in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripMinute:
+    """A minute on the strip over a drive."""
+
+    number: int
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job for one vehicle, or what nobody can help."""
+
+    vehicle: str
+    words: str
+    share: str
+
+
+def session_depot(desk: Desk, request: Request) -> Depot | None:
+    """Return which depot is signed in, if its key still holds."""
+    try:
+        owner = OrganisationId(UUID(request.session["depot_owner"]))
+        name = DepotId(UUID(request.session["depot"]))
+    except (KeyError, ValueError):
+        return None
+    with desk.database.acting_for(owner) as connection:
+        return load_depot(connection, name)
+
+
+def add_fleet(app: FastAPI, desk: Desk) -> None:
+    """Add the pages."""
+    _add_key(app, desk)
+    _add_uploads(app, desk)
+    _add_drives(app, desk)
+
+
+def _add_key(app: FastAPI, desk: Desk) -> None:
+    @app.exception_handler(NoDepotError)
+    def to_key(_request: Request, _error: NoDepotError) -> Response:
+        return RedirectResponse("/fleet/key", status_code=303)
+
+    @app.get("/fleet/key")
+    def key_page(request: Request) -> Response:
+        return desk.page(request, "fleet_key.html", problem=None)
+
+    @app.post("/fleet/key")
+    def key_form(
+        request: Request, csrf: Annotated[str, Form()], key: Annotated[str, Form()] = ""
+    ) -> Response:
+        require_csrf(request, csrf)
+        depot = depot_of_key(desk.database, key.strip()) if key.isascii() else None
+        if depot is None:
+            return desk.page(
+                request, "fleet_key.html", status=401,
+                problem="No depot has this key; ask operations for one",
+            )  # fmt: skip
+        request.session.clear()
+        request.session.update(depot=str(depot.depot_id), depot_owner=str(depot.owner_id))
+        return RedirectResponse("/fleet", status_code=303)
+
+
+def _add_uploads(app: FastAPI, desk: Desk) -> None:
+    @app.get("/fleet")
+    def upload_page(request: Request) -> Response:
+        depot = _depot(desk, request)
+        with desk.database.acting_for(depot.owner_id) as connection:
+            batches = load_batches(connection, depot.owner_id, _MOST_BATCHES)
+            rows = [_row(batch, load_manifest(connection, batch.batch_id)) for batch in batches]
+        return desk.page(request, "fleet.html", depot=depot, rows=rows)
+
+    @app.get("/fleet/uploads/{batch_id}")
+    def batch_page(request: Request, batch_id: UUID) -> Response:
+        depot = _depot(desk, request)
+        with desk.database.acting_for(depot.owner_id) as connection:
+            batch = load_batch(connection, BatchId(batch_id))
+            manifest = load_manifest(connection, batch.batch_id)
+            drives = load_handed_in(
+                connection, depot.owner_id, drives_of_batch(connection, batch.batch_id)
+            )
+        return desk.page(
+            request, "fleet_batch.html", batch=batch, done=batch.state is BatchState.DONE,
+            verdict=verdict_of(manifest), manifest=manifest, row=_row(batch, manifest),
+            drives=[_drive_words(drive) for drive in drives],
+        )  # fmt: skip
+
+
+def _add_drives(app: FastAPI, desk: Desk) -> None:
+    @app.get("/fleet/drives/{drive_id}")
+    def drive_page(request: Request, drive_id: UUID) -> Response:
+        depot = _depot(desk, request)
+        with desk.database.acting_for(depot.owner_id) as connection:
+            found = load_handed_in(connection, depot.owner_id, [DriveId(drive_id)])
+        if not found:
+            raise InputError("There is no such drive.")
+        return desk.page(request, "fleet_drive.html", drive=_drive_words(found[0]))
+
+    @app.get("/fleet/vehicles")
+    def vehicles_page(request: Request) -> Response:
+        depot = _depot(desk, request)
+        since = desk.clock.now() - timedelta(days=_HEALTH_DAYS)
+        with desk.database.acting_for(depot.owner_id) as connection:
+            health = load_health(connection, depot.owner_id, since)
+        return desk.page(
+            request, "fleet_vehicles.html", days=_HEALTH_DAYS, jobs=jobs(health),
+            weather=jobs(health, helpable=False), rows=[_health_row(one) for one in health],
+        )  # fmt: skip
+
+
+def jobs(health: Sequence[VehicleHealth], *, helpable: bool = True) -> list[Job]:
+    """Return a job for each vehicle whose footage was often unusable, the worst first.
+
+    Args:
+        health: Of each vehicle.
+        helpable: What somebody can do something about; False for the dark and the rain.
+    """
+    found: list[tuple[float, Job]] = []
+    for one in health:
+        lost = {r: s for r, s in one.lost_s.items() if r.can_be_helped is helpable}
+        share = sum(lost.values()) / one.seconds if one.seconds else 0.0
+        if share < _WORTH_A_JOB:
+            continue
+        main = max(lost, key=lambda reason: lost[reason])
+        job = Job(vehicle=one.vehicle, words=main.words, share=f"{share:.0%}")
+        found.append((share, job))
+    return [job for _, job in sorted(found, key=lambda pair: (-pair[0], pair[1].vehicle))]
+
+
+def london(instant: datetime | None) -> str:
+    """Return an instant as a depot reads it."""
+    return "–" if instant is None else f"{instant.astimezone(_LONDON):%d %B %Y, %H:%M}"
+
+
+def _depot(desk: Desk, request: Request) -> Depot:
+    depot = session_depot(desk, request)
+    if depot is None:
+        raise NoDepotError
+    return depot
+
+
+def _row(batch: Batch, manifest: Manifest) -> dict[str, object]:
+    counts = manifest.counts
+    parts = [f"{n} {outcome.words}" for outcome, n in sorted(counts.items())]
+    waiting = len(manifest.files) - sum(counts.values())
+    if waiting:
+        parts.append(f"{waiting} not known yet")
+    state = {
+        BatchState.OPEN: "not finished",
+        BatchState.CLOSED: "being read",
+        BatchState.DONE: verdict_of(manifest).words.partition(":")[0],
+    }[batch.state]
+    return {
+        "id": str(batch.batch_id),
+        "at": london(batch.opened_at),
+        "vehicle": batch.fleet_number or "several",
+        "files": ", ".join(parts) or "no files",
+        "state": state,
+    }
+
+
+def _drive_words(drive: HandedIn) -> dict[str, object]:
+    minutes = [minute for clip in drive.clips for minute in clip.minutes]
+    total = sum(m.to_s - m.from_s for m in minutes)
+    lost = [m for m in minutes if m.reason is not None]
+    reasons = {m.reason for m in lost if m.reason is not None}
+    return {
+        "id": str(drive.drive_id),
+        "vehicle": drive.vehicle,
+        "received": london(drive.received_at),
+        "minutes": f"{total / 60:.0f}",
+        "strip": [_strip_minute(number, m) for number, m in enumerate(minutes, 1)],
+        "lost": f"{sum(m.to_s - m.from_s for m in lost) / total:.0%}" if total else "0%",
+        "helpable": sorted(_sentence(r.words) for r in reasons if r.can_be_helped),
+        "weather": sorted(_sentence(r.words) for r in reasons if not r.can_be_helped),
+    }
+
+
+def _strip_minute(number: int, minute: MinuteQuality) -> StripMinute:
+    if minute.reason is None:
+        return StripMinute(number=number, kind="good", words="usable")
+    kind = "help" if minute.reason.can_be_helped else "weather"
+    return StripMinute(number=number, kind=kind, words=minute.reason.words)
+
+
+def _health_row(one: VehicleHealth) -> dict[str, str]:
+    lost = sum(one.lost_s.values())
+    return {
+        "vehicle": one.vehicle,
+        "heard": london(one.last_heard_at),
+        "hours": f"{one.seconds / 3600:.1f}",
+        "usable": f"{1 - lost / one.seconds:.0%}" if one.seconds else "–",
+    }
+
+
+def _sentence(words: str) -> str:
+    return re.sub(r"^\w", lambda letter: letter[0].upper(), words)
