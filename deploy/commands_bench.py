@@ -442,3 +442,21 @@ def gate(
             drive = drive_bench(frames, quality_model(), seed=7)
             table |= {f"drive: {name}": row for name, row in drive.items()}
     _show(table, as_json=as_json)
+
+
+@app.command("round")
+def bin_round(
+    streets: Annotated[int, typer.Option(help="How many; 20 stops and a reversal in each.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """A bin lorry's round, high camera, stops and reversals: does anything change sides?"""
+    from pipeline.simulator.bench_round import RoundBench, run_round_bench  # noqa: PLC0415
+
+    bench = RoundBench(seeds=tuple(range(400, 400 + streets)))
+    with expected_failures(), progress("Streets", streets) as bar:
+        found = run_round_bench(
+            bench,
+            grid=Ostn15Grid(epoch_year=2026.1),
+            on_street=lambda: bar.advance(bar.task_ids[0]),
+        )
+    _show({"round": found}, as_json=as_json)

@@ -208,7 +208,7 @@ def _drive_words(drive: HandedIn) -> dict[str, object]:
         "id": str(drive.drive_id),
         "vehicle": drive.vehicle,
         "received": london(drive.received_at),
-        "minutes": f"{total / 60:.0f}",
+        "minutes": f"{total / 60:.0f} minutes" if total >= 90 else f"{total:.0f} seconds",  # noqa: PLR2004
         "strip": [_strip_minute(number, m) for number, m in enumerate(minutes, 1)],
         "lost": f"{sum(m.to_s - m.from_s for m in lost) / total:.0%}" if total else "0%",
         "helpable": sorted(_sentence(r.words) for r in reasons if r.can_be_helped),

@@ -86,7 +86,7 @@ def drive_bench(
 def simulated_frames(minutes: int, on_frame: Callable[[], None]) -> list[Picture]:
     """Return pictures of a simulated drive, twelve for each minute."""
     count = minutes * _MINUTE_FRAMES
-    street = make_street(77, length_m=4.0 * count + 40)
+    street = make_street(77, length_m=4.0 * count + 40, holes=4, manholes=2, patches=2)
     driven = Pass(street, PassRules(speed_mps=8.0), seed=7)
     paint = street_painter(paint_surface(street), simulated_rig())
     frames = []

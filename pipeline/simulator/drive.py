@@ -23,6 +23,7 @@ _STEP_S = 0.02
 # As a driver does who sees the lights from afar.
 _BRAKING_MPS2 = 2.0
 _MOVING_OFF_MPS2 = 1.5
+_REVERSING_MPS, _THERE_M = 1.5, 0.01
 # The vehicle pitches in steps, so that the renderer can keep what depends on the pitch alone.
 _PITCH_STEP_DEG = 0.05
 _SPRINGS_S = 0.5
@@ -51,6 +52,8 @@ class PassRules:
     Attributes:
         speed_mps: Cruising speed, which wanders by a tenth.
         stop_at_m: Where the vehicle stands for `stop_s`; None for no stop.
+        stop_every_m: It stands so often, as a bin lorry does; None where it does not.
+        reverse_at_m: Where it goes back by `reverse_m` and on again.
         towards_start: Driven in the other direction, in the other lane.
         camera_clock_behind_s: True time minus what the camera's clock says.
         pitch_jitter_deg: Standard deviation of the vehicle's pitching.
@@ -61,6 +64,9 @@ class PassRules:
     speed_mps: float = 9.0
     stop_at_m: float | None = None
     stop_s: float = 6.0
+    stop_every_m: float | None = None
+    reverse_at_m: tuple[float, ...] = ()
+    reverse_m: float = 15.0
     towards_start: bool = False
     camera_clock_behind_s: float = 0.0
     pitch_jitter_deg: float = 0.2
@@ -89,7 +95,8 @@ class Pass:
         self.seed = seed
         self.started_at = started_at
         rng = np.random.default_rng([seed, 17])
-        self._t, self._driven = _drive(street.length_m, rules, rng)
+        drive = _drive if rules.stop_every_m is None else _drive_round
+        self._t, self._driven = drive(street.length_m, rules, rng)
         knots = max(4, int(self._t[-1] / 4) + 2)
         self._sway_m = rng.normal(0, 0.12, knots)
         self._pitch_deg = rng.normal(0, rules.pitch_jitter_deg, max(4, int(self._t[-1] / 0.4) + 2))
@@ -115,6 +122,18 @@ class Pass:
             street_m=street_m,
             pitch_off_deg=round(self._pitch_off_deg(t_s) / _PITCH_STEP_DEG) * _PITCH_STEP_DEG,
         )
+
+    def is_reversing(self, t_s: float) -> bool:
+        """Return whether the vehicle goes back at an instant."""
+        before, after = np.interp((t_s - 0.1, t_s + 0.1), self._t, self._driven)
+        return bool(after < before)
+
+    def offset_from_path(self, s_m: float, d_m: float, moment: Moment) -> float:
+        """Return how far right of a vehicle's way a place on the street lies, metres."""
+        e, n, _ = self.street.to_world(s_m, d_m)
+        heading = math.radians(moment.pose.heading_deg)
+        east, north = e - moment.pose.easting_m, n - moment.pose.northing_m
+        return east * math.cos(heading) - north * math.sin(heading)
 
     def _pitch_off_deg(self, t_s: float) -> float:
         """Return how far the nose dips: of itself, and by braking."""
@@ -217,6 +236,33 @@ def _drive(length_m: float, rules: PassRules, rng: np.random.Generator) -> tuple
         t.append(t[-1] + _STEP_S)
         driven.append(driven[-1] + speed * _STEP_S)
     return np.array(t), np.minimum(np.array(driven), length_m)
+
+
+def _drive_round(
+    length_m: float, rules: PassRules, _rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return times and metres driven of a round: from stop to stop, and back where it reverses."""
+    every = rules.stop_every_m or length_m
+    targets = [every * (i + 1) for i in range(int(length_m / every))]
+    legs = []
+    for target in [*targets, length_m]:
+        backs = [at for at in rules.reverse_at_m if target - every < at <= target]
+        legs.append(target)
+        for _ in backs:
+            legs += [target - rules.reverse_m, target]
+    t, driven = [0.0], [0.0]
+    for leg in legs:
+        way, speed = math.copysign(1.0, leg - driven[-1]), 0.0
+        most = rules.speed_mps if way > 0 else _REVERSING_MPS
+        while (left := way * (leg - driven[-1])) > _THERE_M:
+            brake = math.sqrt(2 * _BRAKING_MPS2 * left)
+            speed = max(0.05, min(most, brake, speed + _MOVING_OFF_MPS2 * _STEP_S))
+            t.append(t[-1] + _STEP_S)
+            driven.append(driven[-1] + way * min(speed * _STEP_S, left))
+        for _ in range(int(rules.stop_s / _STEP_S)):
+            t.append(t[-1] + _STEP_S)
+            driven.append(driven[-1])
+    return np.array(t), np.clip(np.array(driven), 0.0, length_m)
 
 
 def _gauss_markov(times: Array, gps: Gps, rng: np.random.Generator) -> Array:

@@ -100,7 +100,7 @@ def test_a_card_is_handed_in_through_a_cut_connection(
     words = page.inner_text("main")
     assert "this file: card/noise.mp4" in words
     assert "accepted" in words and "rear camera" in words
-    assert "Vehicle 1142, 0 minutes" in words
+    assert "Vehicle 1142, 12 seconds: 0% cannot be used" in words
     assert faults(page) == []
     page.screenshot(path=str(tmp_path / "batch.png"), full_page=True)
 
