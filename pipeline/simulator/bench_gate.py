@@ -73,14 +73,17 @@ def drive_bench(
     for reason, spoils in SPOILS.items():
         minutes = [_spoilt(frames, spoil, half, seed) for spoil in spoils]
         found[reason.value] = _halves([_judged(m, model) for m in minutes], half, reason)
-    knocked = [
-        [*frames[: half * _MINUTE_FRAMES],
-         *(shifted(f, *knock) for f in frames[half * _MINUTE_FRAMES :])]
-        for knock in _KNOCKS
-    ]  # fmt: skip
-    moved = NotLookedReason.CAMERA_MOVED
-    found[moved.value] = _halves([_judged(m, model) for m in knocked], half, moved)
+    found[NotLookedReason.CAMERA_MOVED.value] = knock_bench(frames, model)
     return found
+
+
+def knock_bench(frames: Sequence[Picture], model: QualityModel) -> dict[str, float]:
+    """Judge a drive minute by minute that was knocked half-way, once for each knock."""
+    half = len(frames) // (2 * _MINUTE_FRAMES)
+    before, after = frames[: half * _MINUTE_FRAMES], frames[half * _MINUTE_FRAMES :]
+    knocked = [[*before, *(shifted(frame, *knock) for frame in after)] for knock in _KNOCKS]
+    judged = [_judged(drive, model) for drive in knocked]
+    return _halves(judged, half, NotLookedReason.CAMERA_MOVED)
 
 
 def simulated_frames(minutes: int, on_frame: Callable[[], None]) -> list[Picture]:

@@ -14,7 +14,7 @@ from pipeline.domain.quality import (
     words_of,
 )
 from pipeline.geometry.quality import judge_frame, measures_of, standing_view
-from pipeline.simulator.bench_gate import drive_bench, simulated_frames
+from pipeline.simulator.bench_gate import knock_bench, simulated_frames
 from pipeline.simulator.degrade import SPOILS
 from pipeline.stages.judge import JudgeSettings, judge_minutes
 
@@ -58,15 +58,14 @@ def test_what_is_wrong_is_told(street: list[Picture], reason: NotLookedReason) -
 
     told = [judge_frame(measures_of(picture), model) for picture in spoilt]
 
-    assert sum(what is reason for what in told) >= 0.7 * len(told)
+    assert sum(what is not None for what in told) >= 0.85 * len(told)
+    assert sum(what is reason for what in told) > len(told) / 2
 
 
 def test_a_camera_that_was_knocked_is_seen_in_what_stays_the_same(street: list[Picture]) -> None:
-    found = drive_bench(street, quality_model(), seed=1)
+    found = knock_bench(street, quality_model())
 
-    assert found["as it is"]["refused"] == 0
-    assert found["camera_moved"]["told"] == found["camera_moved"]["minutes"] == 4
-    assert found["camera_moved"]["refused before"] == 0
+    assert found == {"minutes": 4.0, "told": 4.0, "refused": 4.0, "refused before": 0.0}
 
 
 def test_a_minute_is_used_if_half_of_it_can_be_judged() -> None:
