@@ -8,6 +8,7 @@ import typer
 
 from deploy import (
     commands_bench,
+    commands_bench_intake,
     commands_db,
     commands_depot,
     commands_learn,
@@ -37,6 +38,7 @@ app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")
+commands_bench_intake.add_to(commands_bench.app)
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]
@@ -154,6 +156,10 @@ def upload(
     manifest: Annotated[
         Path | None, typer.Option(help="Write what became of every file, as CSV.")
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, help="A watched folder: look again after so many seconds, for ever."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hand a card's files to a server; stopped half-way, it goes on from there."""
@@ -161,7 +167,7 @@ def upload(
 
     run(
         folder, to=to, key=key, vehicle=vehicle, at_once=at_once, manifest=manifest,
-        as_json=as_json,
+        every_s=every, as_json=as_json,
     )  # fmt: skip
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pipeline.simulator.bench_street import StreetBench
 
 app = typer.Typer(no_args_is_help=True)
-# Photographs of these sources look along the road: only they can be seen to be upside down.
-_AHEAD = ("dnit", "roadscenes")
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -53,7 +51,7 @@ def street(
             seeds=chosen[:1], cluster=True, render=True
         )
     anew = StreetBench(seeds=chosen)
-    _show(_driven(runs, {"truth detector, driven anew": anew}, drives=drives), as_json=as_json)
+    show(_driven(runs, {"truth detector, driven anew": anew}, drives=drives), as_json=as_json)
 
 
 def _driven(
@@ -118,7 +116,7 @@ def where(
             grid=Ostn15Grid(epoch_year=2026.1),
             on_drive=lambda: bar.advance(bar.task_ids[0]),
         )
-    _show(figures_of_trials(trials, refused), as_json=as_json)
+    show(figures_of_trials(trials, refused), as_json=as_json)
 
 
 @app.command()
@@ -150,7 +148,7 @@ def place(
     table = _driven(runs, {"four passes, driven anew": four}, drives=drives)
     one, all_four = (table[name]["position_error_median_m"] for name in ("one pass", "four passes"))
     table["four passes"]["error, to one pass"] = all_four / one
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
 @app.command()
@@ -171,7 +169,7 @@ def lens(
             grid=Ostn15Grid(epoch_year=2026.1),
             on_drive=lambda: bar.advance(bar.task_ids[0]),
         )
-    _show(figures_of_lenses(trials), as_json=as_json)
+    show(figures_of_lenses(trials), as_json=as_json)
 
 
 @app.command()
@@ -190,7 +188,7 @@ def track(
         table = run_track_bench(
             drives=drives, seed=first_seed, on_drive=lambda: bar.advance(bar.task_ids[0])
         )
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
 @app.command()
@@ -221,7 +219,7 @@ def roads(
             bench = RoadsBench(seeds=tuple(range(100, 100 + counties)), drives=drives)
             with progress("Driving through counties", counties * drives) as bar:
                 table = run_roads_bench(bench, on_drive=lambda: bar.advance(bar.task_ids[0]))
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
 def _distances(text: str) -> list[int]:
@@ -253,7 +251,7 @@ def identity(
             rule=wiring.policy(wiring.Settings.from_env())[0].queue,
             on_street=lambda: bar.advance(bar.task_ids[0]),
         )
-    _show({"identity": figures_of(streets)}, as_json=as_json)
+    show({"identity": figures_of(streets)}, as_json=as_json)
 
 
 @app.command()
@@ -268,7 +266,7 @@ def survey(
 
     with expected_failures():
         table = bench_survey(clip, track=track, rig=rig)
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
 @app.command("footage")
@@ -323,7 +321,7 @@ def eye(
                     cell = f"{WIDTH_EDGES_M[i]:g}-{WIDTH_EDGES_M[i + 1]:g} m wide at "
                     row[f"recall, {cell}{RANGE_EDGES_M[j]:g}-{RANGE_EDGES_M[j + 1]:g} m"] = recall
         table[name] = row
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
 @app.command()
@@ -351,10 +349,10 @@ def learning(
             held_out=range(700, 700 + held_out),
             epochs=epochs,
         )
-    _show(table, as_json=as_json)
+    show(table, as_json=as_json)
 
 
-def _show(table: dict[str, dict[str, float]], *, as_json: bool) -> None:
+def show(table: dict[str, dict[str, float]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(table, indent=1))
         return
@@ -372,91 +370,3 @@ def _cell(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
-
-
-@app.command()
-def batch(
-    good: Annotated[int, typer.Option(help="Files that can be used.")] = 170,
-    bad: Annotated[int, typer.Option(help="Files that cannot, of 15 kinds in turn.")] = 30,
-    as_json: AsJson = False,
-) -> None:
-    """A batch of files, some bad: each told for what it is, none lost."""
-    from deploy.bench_intake import bench_batch  # noqa: PLC0415 - only where it is needed
-
-    with expected_failures():
-        _show(bench_batch(good, bad), as_json=as_json)
-
-
-@app.command()
-def upload(
-    gib: Annotated[float, typer.Option(help="Size of the file.")] = 5.0,
-    cuts: Annotated[int, typer.Option(help="How often the connection is cut.")] = 20,
-    kills: Annotated[int, typer.Option(help="How often the server is killed.")] = 2,
-    at_once: Annotated[int, typer.Option(help="Files sent side by side afterwards.")] = 8,
-    as_json: AsJson = False,
-) -> None:
-    """A large file to the real server, cut and killed on the way; and how fast, beside cp."""
-    from deploy.bench_intake import bench_upload  # noqa: PLC0415
-
-    with expected_failures():
-        _show(bench_upload(gib, cuts, kills, at_once), as_json=as_json)
-
-
-@app.command()
-def cards(
-    number: Annotated[int, typer.Option(help="How many cards.")] = 50, as_json: AsJson = False
-) -> None:
-    """Cards handed in while everything goes wrong: is "safe to wipe" ever said wrongly?"""
-    from deploy.bench_intake import bench_cards  # noqa: PLC0415
-
-    with expected_failures():
-        _show(bench_cards(number), as_json=as_json)
-
-
-@app.command()
-def gate(
-    photographs: Annotated[Path, typer.Option(help="Folder of photographs.")],
-    every: Annotated[int, typer.Option(min=1, help="Take one photograph in so many.")] = 1,
-    minutes: Annotated[int, typer.Option(help="Minutes of a simulated drive too; 0 for none.")] = 6,
-    as_json: AsJson = False,
-) -> None:
-    """The quality gate on photographs and a drive, as they are and spoilt in every way."""
-    from models.quality import read_pictures  # noqa: PLC0415
-    from pipeline.adapters.quality_file import quality_model  # noqa: PLC0415
-    from pipeline.simulator.bench_gate import (  # noqa: PLC0415
-        drive_bench,
-        photographs_bench,
-        simulated_frames,
-    )
-
-    with expected_failures():
-        named = list(read_pictures(photographs))[::every]
-        pictures = [(picture, name.startswith(_AHEAD)) for name, picture in named]
-        with progress("Photographs", len(pictures)) as bar:
-            table = photographs_bench(
-                pictures, quality_model(), seed=7, on_picture=lambda: bar.advance(bar.task_ids[0])
-            )
-        if minutes:
-            with progress("Rendering the drive (frames)", minutes * 12) as bar:
-                frames = simulated_frames(minutes, lambda: bar.advance(bar.task_ids[0]))
-            drive = drive_bench(frames, quality_model(), seed=7)
-            table |= {f"drive: {name}": row for name, row in drive.items()}
-    _show(table, as_json=as_json)
-
-
-@app.command("round")
-def bin_round(
-    streets: Annotated[int, typer.Option(help="How many; 20 stops and a reversal in each.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """A bin lorry's round, high camera, stops and reversals: does anything change sides?"""
-    from pipeline.simulator.bench_round import RoundBench, run_round_bench  # noqa: PLC0415
-
-    bench = RoundBench(seeds=tuple(range(400, 400 + streets)))
-    with expected_failures(), progress("Streets", streets) as bar:
-        found = run_round_bench(
-            bench,
-            grid=Ostn15Grid(epoch_year=2026.1),
-            on_street=lambda: bar.advance(bar.task_ids[0]),
-        )
-    _show({"round": found}, as_json=as_json)

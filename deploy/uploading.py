@@ -6,12 +6,14 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
-from deploy.doors import REFUSED, expected_failures, progress, say
+from deploy.doors import OUTAGE, REFUSED, expected_failures, progress, say
 from pipeline.domain.errors import InputError, RuleError
+from pipeline.uplink.card import files_on_card
 from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, as_said
 from pipeline.uplink.client import hashed_files as hash_files
 
@@ -28,9 +30,47 @@ def upload(
     vehicle: str,
     at_once: int,
     manifest: Path | None,
+    every_s: float | None,
     as_json: bool,
 ) -> None:
-    """Hand in every file of a folder, wait till each has its word, and say whether to wipe."""
+    """Hand in every file of a folder, wait till each has its word, and say whether to wipe.
+
+    Args:
+        folder: The card, or a folder.
+        to: The server.
+        key: The depot's.
+        vehicle: Fleet number, where neither camera nor folder says it.
+        at_once: Files sent side by side.
+        manifest: Where to write what became of every file.
+        every_s: Look again so often, for ever; None to look once.
+        as_json: Print the answer as JSON.
+    """
+    before: dict[str, tuple[int, int]] = {}
+    handed_in: dict[str, tuple[int, int]] = {}
+    while every_s is not None:
+        # A file that is still being copied changes between two looks.
+        now = _states(folder)
+        if now == before and now != handed_in:
+            try:
+                _upload(folder, to, key, vehicle, at_once, manifest, as_json=as_json)
+                handed_in = now
+            except typer.Exit as left:
+                handed_in = handed_in if left.exit_code == OUTAGE else now
+        before = now
+        time.sleep(every_s)
+    _upload(folder, to, key, vehicle, at_once, manifest, as_json=as_json)
+
+
+def _upload(
+    folder: Path,
+    to: str,
+    key: str,
+    vehicle: str,
+    at_once: int,
+    manifest: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     with expected_failures(), Server(to, _key(key)) as server:
         notes = _notes(folder, to)
         files, unreadable = _hashed(folder, notes)
@@ -44,6 +84,15 @@ def upload(
     for sentence in (*unreadable, *refused):
         say(f"roadwear: {sentence}")
     _tell(answer, unreadable, as_json=as_json)
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {}
+    for name, path in files_on_card(folder) if folder.is_dir() else ():
+        with suppress(OSError):
+            state = path.stat()
+            found[name] = (state.st_size, state.st_mtime_ns)
+    return found
 
 
 def card(folder: Path, *, to: str, key: str, as_json: bool) -> None:
