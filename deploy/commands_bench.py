@@ -353,6 +353,7 @@ def learning(
 
 
 def show(table: dict[str, dict[str, float]], *, as_json: bool) -> None:
+    """Print figures as a table, or as JSON."""
     if as_json:
         print(json.dumps(table, indent=1))
         return

@@ -208,7 +208,11 @@ class Uplink:
             blocks = turn.blocks(request.stream(), size_bytes=_BLOCK_BYTES, idle_s=_IDLE_S)
             async for block in blocks:
                 if here + len(block) > arriving.size_bytes:
-                    raise _Refusal(413, "more bytes came than the file was announced with")
+                    raise _Refusal(
+                        413,
+                        "more bytes came than the file was announced with",
+                        {"Connection": "close"},
+                    )
                 await run_sync(self._receiving.store.append, upload_id, here, block)
                 here += len(block)
             if here == arriving.size_bytes:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
@@ -515,3 +516,48 @@ def test_a_batch_that_a_killed_server_left_is_read_by_the_next_one(
     assert second.read(owner, waiting) == manifest
     assert depot.owner_id == owner
     assert second.to_do() == ()
+
+
+def test_an_endless_stream_is_ended(house: House) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    with house.http() as http:
+        _, where = begun(http, "a.mp4", b"x" * 3_000_000)
+        headers = {**PIECE, "Upload-Offset": "0"}
+        try:
+            status = http.patch(where, content=endless(), headers=headers).status_code
+        except httpx.TransportError:
+            status = 413
+        assert status == 413
+        here = int(http.head(where, headers=TUS).headers["upload-offset"])
+        assert here <= 3_000_000
+    kept = sum(path.stat().st_size for path in house.folder.rglob("*") if path.is_file())
+    assert kept <= 3_000_000
+
+
+def test_whatever_the_headers_say_the_service_stays_up(house: House) -> None:
+    rng = random.Random(3)  # noqa: S311 - a test
+    odd = ["", "0", "-1", "1e3", "9" * 30, "NaN", "é", "=", ",", "a b", "%00", "../x", "{}"]
+    with house.http() as http:
+        _, where = begun(http, "a.mp4", b"x" * 100)
+        for _ in range(300):
+            names = rng.sample(
+                ["Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Metadata",
+                 "Content-Type", "Upload-Concat", "Upload-Defer-Length", "X-HTTP-Method-Override"],
+                k=rng.randint(0, 6),
+            )  # fmt: skip
+            said = {
+                n: rng.choice([*odd, "1.0.0", "application/offset+octet-stream"]) for n in names
+            }
+            answer = http.request(
+                rng.choice(["POST", "PATCH", "HEAD", "DELETE", "OPTIONS", "PUT", "GET"]),
+                rng.choice(
+                    [where + "x", "/uplink/uploads", "/uplink/uploads/%2e%2e%2f", "/uplink/"]
+                ),
+                headers=[(k.encode(), v.encode()) for k, v in said.items()],
+                content=bytes(rng.randrange(256) for _ in range(rng.randrange(50))),
+            )
+            assert answer.status_code < 500, (answer.status_code, said)
+        assert http.head(where, headers=TUS).headers["upload-offset"] == "0"
