@@ -3,7 +3,8 @@
 from pipeline import wiring
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.prober import SandboxedProber
-from pipeline.uplink.receiving import Limits, Means, Receiving
+from pipeline.uplink.means import Limits, Means
+from pipeline.uplink.receiving import Receiving
 
 _BYTES_PER_GIB = 1 << 30
 

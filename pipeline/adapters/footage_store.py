@@ -21,6 +21,7 @@ from pipeline.domain.ids import ClipSha256, OrganisationId, UploadId
 from pipeline.domain.receiving import ExpectedFile
 
 _CHUNK_BYTES = 1 << 20
+_HEAD_BYTES = 65536
 
 
 class DamagedOnTheWayError(InputError):
@@ -62,8 +63,16 @@ class FootageStore:
         return max(0, shutil.disk_usage(self._made(self._root)).free - self._reserve_bytes)
 
     def begin(self, upload: UploadId) -> None:
-        """Make room for an upload; what has arrived of it stays."""
-        self._arriving(upload).touch(mode=0o600)
+        """Make room for an upload; what has arrived of it stays.
+
+        Raises:
+            OutageError: The disk is full.
+        """
+        path = self._arriving(upload)
+        if not path.exists():
+            # What was checked before was another file.
+            path.with_suffix(".checked").unlink(missing_ok=True)
+        path.touch(mode=0o600)
 
     def arrived_bytes(self, upload: UploadId) -> int | None:
         """Return how much of an upload is here; None if nothing of it is known."""
@@ -80,13 +89,16 @@ class FootageStore:
             ValueError: The upload has not come up to the offset, or further.
         """
         path = self._arriving(upload)
+        if self.room_bytes() < len(content):
+            raise OutageError("there is no room for more footage; try again later")
         try:
             with path.open("r+b") as file:
                 if file.seek(0, os.SEEK_END) != offset:
                     raise ValueError("not where the upload ends")
                 file.write(content)
         except OSError as error:
-            os.truncate(path, min(offset, path.stat().st_size))
+            if path.exists():
+                os.truncate(path, min(offset, path.stat().st_size))
             raise OutageError(
                 f"the disk for footage cannot be written ({error.strerror}); try again later"
             ) from error
@@ -98,7 +110,9 @@ class FootageStore:
             tally.digest.update(content)
             tally.length += len(content)
 
-    def keep(self, upload: UploadId, owner: OrganisationId, sha256: ClipSha256) -> tuple[str, bool]:
+    def keep(
+        self, upload: UploadId, owner: OrganisationId, sha256: ClipSha256, size_bytes: int
+    ) -> tuple[str, bool]:
         """Check an upload that is complete, take out its sound, and give it its place.
 
         Returns:
@@ -125,7 +139,12 @@ class FootageStore:
             self._made(place.parent)
             if path.exists():
                 path.replace(place)
+            _sync(place.parent)
             marked.unlink(missing_ok=True)
+            if place.stat().st_size != size_bytes:
+                raise DamagedOnTheWayError("what was stored is not whole; it is sent again")
+        except FileNotFoundError as error:
+            raise DamagedOnTheWayError("nothing of it is here any more; send it again") from error
         except OSError as error:
             raise OutageError(f"footage cannot be stored: {error.strerror}") from error
         with self._lock:
@@ -152,6 +171,11 @@ class FootageStore:
             if path.stat().st_mtime < before.timestamp()
         )
 
+    def is_track(self, location: str) -> bool:
+        """Return whether a file of the store is a track."""
+        with Path(location).open("rb") as file:
+            return is_track(file.read(_HEAD_BYTES))
+
     def holds(self, location: str, file: ExpectedFile) -> bool:
         """Return whether a file lies where it is said to, whole."""
         try:
@@ -171,9 +195,8 @@ class FootageStore:
         path.unlink(missing_ok=True)
 
     def _silence(self, path: Path) -> bool:
-        with path.open("rb") as file:
-            if is_track(file.read(65536)):
-                return True
+        if self.is_track(str(path)):
+            return True
         try:
             silence(path, self._sandbox.call(sound_spans, str(path)))
         except InputError:
@@ -203,3 +226,12 @@ class FootageStore:
                 f"the folder for footage, {folder}, cannot be made: {error.strerror}"
             ) from error
         return folder
+
+
+def _sync(folder: Path) -> None:
+    """Have what a folder holds on the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -31,7 +31,7 @@ class SandboxedProber:
         except InputError as error:
             return FileFacts(
                 path=path,
-                size_bytes=Path(location).stat().st_size,
+                size_bytes=Path(location).stat().st_size if Path(location).exists() else 0,
                 sha256=sha256,
                 refusal=str(error),
             )

@@ -18,6 +18,9 @@ from pipeline.geometry.recording import as_recording
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD_BYTES = 65536
+# No camera on a vehicle tells of another time: what does is damage.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 # What turns up on cards beside footage: how it begins, and what to say of it.
 _OTHERS = (
     (b"\xff\xd8\xff", "it is a photograph, not footage; only video is looked at"),
@@ -85,7 +88,8 @@ def _probe(file: Path, path: str, sha256: ClipSha256, columns: ColumnMap | None)
             )
         clip = reader.clip
     samples, device = read_telemetry(file)
-    recording = as_recording(samples, device=device, camera_started_at=clip.started_at)
+    possible = [s for s in samples if s.at is None or _EARLIEST <= s.at <= _LATEST]
+    recording = as_recording(possible, device=device, camera_started_at=clip.started_at)
     return FileFacts(
         path=path, size_bytes=size, sha256=sha256, clip=clip, recording=recording, remark=remark
     )
@@ -97,6 +101,10 @@ def _as_track(file: Path, path: str, sha256: ClipSha256, columns: ColumnMap | No
         fixes = read_track(file, columns=columns)
     except CountedTimesError:
         fixes, counted = read_track(file, columns=columns, starts_at=EPOCH), True
+    if not counted:
+        fixes = tuple(fix for fix in fixes if _EARLIEST <= fix.taken_at <= _LATEST)
+    if not fixes:
+        raise InputError("it has no position with a time that can be")
     return FileFacts(
         path=path,
         size_bytes=file.stat().st_size,
@@ -123,7 +131,7 @@ def _cut_mp4(file: Path, size: int) -> str | None:
             "which may mend it, and copy it again"
         )
     if ends_early:
-        return "the file ends early: what is there is used; copy it from the card again for all"
+        return "the file ends early (no power, or the card was pulled): what is there is used"
     return None
 
 

@@ -22,12 +22,14 @@ _LENGTH_BYTES = 8
 _CHUNK_BYTES = 1 << 16
 
 
-def read_frame(source: BinaryIO) -> bytes | None:
-    """Return the next frame; None at the end."""
+def read_frame(source: BinaryIO, most_bytes: int = 1 << 40) -> bytes | None:
+    """Return the next frame; None at the end, or where it is too long."""
     head = source.read(_LENGTH_BYTES)
     if len(head) < _LENGTH_BYTES:
         return None
     length = int.from_bytes(head)
+    if length > most_bytes:
+        return None
     content = source.read(length)
     return content if len(content) == length else None
 

@@ -35,7 +35,10 @@ def parse_gpx(content: bytes, *, name: str) -> tuple[RawFix, ...]:
         raise InputError(
             f"{name}: the track has no points with a time, so it cannot say where a frame was taken"
         )
-    return tuple(_fix(point, name) for point in timed if abs(point.latitude) <= 90)  # noqa: PLR2004
+    placed = [point for point in timed if abs(point.latitude) <= 90]  # noqa: PLR2004
+    if not placed:
+        raise InputError(f"{name}: no point of the track lies on the earth")
+    return tuple(_fix(point, name) for point in placed)
 
 
 def _fix(point: GPXTrackPoint, name: str) -> RawFix:

@@ -32,6 +32,7 @@ from pipeline.domain.ids import ClipSha256
 
 _Packet: TypeAlias = "Packet[VideoStream]"
 _EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _MOST_PACKETS = 600
 _AHEAD = 4
 _CHUNK_BYTES = 1 << 20
@@ -353,4 +354,4 @@ def _creation_time(container: InputContainer, stream: VideoStream) -> datetime |
         return None
     if instant.tzinfo is None:
         return None
-    return instant.astimezone(UTC) if instant >= _EARLIEST else None
+    return instant.astimezone(UTC) if _EARLIEST <= instant <= _LATEST else None

@@ -28,11 +28,13 @@ class Channel:
     Attributes:
         label: As it stands in the name, in capitals; "" where nothing does.
         is_small_copy: The recorder keeps the same footage in full size too.
+        is_sure: A maker's own pattern says it, and not a word that may mean something else.
     """
 
     facing: Facing
     label: str = ""
     is_small_copy: bool = False
+    is_sure: bool = False
 
 
 _LETTERS = {
@@ -83,6 +85,7 @@ def _channel(name: str) -> Channel | None:
                 facing=_LETTERS[groups["way"]],
                 label=groups["way"],
                 is_small_copy=groups.get("size") == "L",
+                is_sure=True,
             )
     words = set(re.split(r"[^A-Z0-9]+", name))
     for facing, known in _WORDS.items():

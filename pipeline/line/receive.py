@@ -86,7 +86,7 @@ def read_card(
     for file in ordered:
         refusal = refuse_unseen(file.path, forward_channel=rules.assemble.forward_channel)
         if refusal is not None:
-            unseen[file.path] = refusal
+            unseen[file.path] = refusal.sentence
         elif file.sha256 in first_of:
             same_as[file.path] = first_of[file.sha256]
         else:
@@ -149,7 +149,7 @@ def manifest_of(
                 size_bytes=file.size_bytes,
                 sha256=file.sha256,
                 outcome=what,
-                blocks_wiping=what is Outcome.REFUSED and file.path not in read.unseen,
+                blocks_wiping=what is Outcome.REFUSED,
                 sentence=sentence,
             )
             for file, what, sentence in lines

@@ -4,6 +4,7 @@ Loop recorders cut a drive into files of minutes; tracks lie beside them or insi
 hour off or stand at 1970. What can be told is mended and said; what cannot is asked, once.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -61,7 +62,19 @@ class _Footage:
         return self.started_at + timedelta(seconds=self.clip.duration_s)
 
 
-def refuse_unseen(path: str, *, forward_channel: str) -> str | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """Why a file is refused by its name alone.
+
+    Attributes:
+        is_sure: It is surely never wanted; otherwise the card's copy may be needed.
+    """
+
+    sentence: str
+    is_sure: bool
+
+
+def refuse_unseen(path: str, *, forward_channel: str) -> Unseen | None:
     """Return why a file is refused by its name alone, before it is opened; None if it is not.
 
     Args:
@@ -70,11 +83,22 @@ def refuse_unseen(path: str, *, forward_channel: str) -> str | None:
     """
     what = by_product(path)
     if what is not None:
-        return f"it is {what} that the camera writes beside its footage; it is never needed"
+        sentence = f"it is {what} that the camera writes beside its footage; it is never needed"
+        return Unseen(sentence=sentence, is_sure=True)
     channel = channel_of(path)
     named = forward_channel.strip().upper()
+    if channel.is_small_copy:
+        sentence = "it is the recorder's small copy of a file in full size; hand in that one"
+        return Unseen(sentence=sentence, is_sure=True)
     if named and channel.label == named:
-        return _small_copy(channel)
+        return None
+    other = _other_camera(channel, named)
+    if other is None:
+        return None
+    return Unseen(sentence=other, is_sure=channel.is_sure or bool(named))
+
+
+def _other_camera(channel: Channel, named: str) -> str | None:
     if channel.facing in {Facing.REAR, Facing.CABIN, Facing.SIDE}:
         return (
             f"by its name it is the {channel.facing.value} camera's ({channel.label}); only the "
@@ -90,7 +114,7 @@ def refuse_unseen(path: str, *, forward_channel: str) -> str | None:
             f"by its name it is camera {channel.label}; of this vehicle {named} looks ahead, and "
             "no other is opened"
         )
-    return _small_copy(channel)
+    return None
 
 
 def assemble(
@@ -113,6 +137,7 @@ def assemble(
     work.remarks.update({f.path: f.remark for f in files if f.remark is not None})
     tracks = [f for f in files if f.fixes]
     footage = [_footage(f, f.clip) for f in files if f.clip is not None]
+    work.footage_folders = {_folder(one.facts.path) for one in footage}
     for camera in _by_camera(footage, vehicle_of_camera, vehicles).values():
         _mend_camera_clock(camera.footage)
         for run in work.runs(camera.footage):
@@ -142,6 +167,7 @@ class _Assembly:
     remarks: dict[str, str] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
     used_tracks: set[str] = field(default_factory=set)
+    footage_folders: set[str] = field(default_factory=set)
 
     def runs(self, footage: Sequence[_Footage]) -> Iterable[list[_Footage]]:
         """Yield the footage of one camera drive by drive; undated files each by themselves."""
@@ -168,11 +194,11 @@ class _Assembly:
     def close(self, run: list[_Footage], vehicle: str | None, tracks: list[FileFacts]) -> None:
         """Find the positions of a drive, and keep it; without any, refuse its files."""
         inside = [fix for one in run for fix in one.fixes]
-        beside = [] if inside else self._beside(run, tracks)
+        beside = self._beside(run, self._near(run, tracks))
         if not inside and not beside:
             self._refuse_placeless(run, any_track=bool(tracks))
             return
-        fixes = inside or [fix for track in beside for fix in _on_clock(track, run[0])]
+        fixes = inside or [fix for track in beside for fix in _on_clock(track, run)]
         self.used_tracks.update(track.path for track in beside)
         notes = [note for one in run for note in one.notes]
         notes += [n for one in run if one.facts.recording for n in one.facts.recording.notes]
@@ -197,30 +223,32 @@ class _Assembly:
                     "together with its footage"
                 )
 
+    def _near(self, run: list[_Footage], tracks: list[FileFacts]) -> list[FileFacts]:
+        """Return the tracks in a drive's folders; without any, those beside no other footage."""
+        folders = {_folder(one.facts.path) for one in run}
+        own = [track for track in tracks if _folder(track.path) in folders]
+        return own or [t for t in tracks if _folder(t.path) not in self.footage_folders]
+
     def _beside(self, run: list[_Footage], tracks: list[FileFacts]) -> list[FileFacts]:
         """Return the track files that go with a drive: by name, else by time."""
-        named = [
-            track
-            for one in run
-            for track in tracks
-            if _stem(track.path) == _stem(one.facts.path) and not track.counted
-        ]
-        named += [
-            track
-            for track in tracks
-            if track.counted and run[0].started_at and _alike(track.path, run[0].facts.path)
-        ]
-        if named:
-            return list({track.path: track for track in named}.values())
-        begins, ends = run[0].started_at, run[-1].ends_at
+        stems = {_stem(one.facts.path) for one in run if one.started_at is not None}
+        counted = [t for t in tracks if t.counted and _counted_stem(t.path, stems) is not None]
         plain = [track for track in tracks if not track.counted]
+        begins, ends = run[0].started_at, run[-1].ends_at
+        if counted:
+            return counted
         if begins is None or ends is None:
-            return self._as_long(run[0], plain)
-        met = [track for track in plain if _meets(track, begins, ends)]
-        if met:
-            return met
-        shifted = [track for track in plain if _meets_by_hours(track, begins, ends)]
-        return shifted if len(shifted) == 1 else []
+            named = [track for track in plain if _stem(track.path) == _stem(run[0].facts.path)]
+            return named or self._as_long(run[0], plain)
+        named = [track for track in plain if _stem(track.path) in stems]
+        for candidates in (named, plain):
+            met = [track for track in candidates if _meets(track, begins, ends)]
+            if met:
+                return met
+            shifted = [track for track in candidates if _meets_by_hours(track, begins, ends)]
+            if len(shifted) == 1:
+                return shifted
+        return []
 
     def _as_long(self, one: _Footage, tracks: list[FileFacts]) -> list[FileFacts]:
         """Return the one track that is as long as undated footage; ask if there are several."""
@@ -319,13 +347,24 @@ def _dated(one: _Footage) -> Clip:
     return replace(one.clip, started_at=one.started_at)
 
 
-def _on_clock(track: FileFacts, first: _Footage) -> tuple[RawFix, ...]:
-    """Return a track's fixes; those that count from the start of the recording, from there."""
-    start = first.started_at
-    if not track.counted or start is None:
+def _on_clock(track: FileFacts, run: Sequence[_Footage]) -> tuple[RawFix, ...]:
+    """Return a track's fixes; those that count from the start of a recording, from there."""
+    if not track.counted:
         return track.fixes
+    starts = {_stem(one.facts.path): one.started_at for one in run if one.started_at is not None}
+    stem = _counted_stem(track.path, set(starts))
+    if stem is None:
+        return ()
+    start = starts[stem]
     epoch = datetime(_EPOCH_YEAR, 1, 1, tzinfo=start.tzinfo)
     return tuple(replace(fix, taken_at=start + (fix.taken_at - epoch)) for fix in track.fixes)
+
+
+def _counted_stem(path: str, stems: set[str]) -> str | None:
+    """Return the footage's name in that of its track: the same, or it and more after a sign."""
+    stem = _stem(path)
+    found = [s for s in stems if stem == s or re.match(rf"{re.escape(s)}[^0-9a-z]", stem)]
+    return max(found, key=len, default=None)
 
 
 def _meets(track: FileFacts, begins: datetime, ends: datetime) -> bool:
@@ -351,18 +390,12 @@ def _gap_s(before: _Footage, after: _Footage) -> float:
     return (after.started_at - before.ends_at).total_seconds()
 
 
-def _small_copy(channel: Channel) -> str | None:
-    if channel.is_small_copy:
-        return "it is the recorder's small copy of a file in full size; hand in that one"
-    return None
-
-
 def _stem(path: str) -> str:
     return PurePosixPath(path).stem.lower()
 
 
-def _alike(one: str, other: str) -> bool:
-    return _stem(one).startswith(_stem(other)) or _stem(other).startswith(_stem(one))
+def _folder(path: str) -> str:
+    return str(PurePosixPath(path).parent).lower()
 
 
 def _apart(behind_s: float) -> str:

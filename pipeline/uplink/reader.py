@@ -1,6 +1,7 @@
 """Reads closed batches, one after another, in a thread of the server."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 
 import structlog
@@ -10,6 +11,7 @@ from pipeline.domain.ids import BatchId, OrganisationId
 from pipeline.uplink.receiving import Receiving
 
 _LOOK_AGAIN_S = 60.0
+_MOST_FAILURES = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -23,6 +25,7 @@ class BatchReader:
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="batch-reader", daemon=True)
         self._done: dict[BatchId, int] = {}
+        self._failed: Counter[BatchId] = Counter()
 
     @property
     def progress(self) -> Mapping[BatchId, int]:
@@ -67,5 +70,8 @@ class BatchReader:
             _log.warning("a batch could not be read", batch_id=str(batch_id), why=str(error))
         except Exception:  # noqa: BLE001 - told loudly; the batches behind it must not wait
             _log.exception("a batch failed", batch_id=str(batch_id))
+            self._failed[batch_id] += 1
+            if self._failed[batch_id] >= _MOST_FAILURES:
+                self._receiving.fail(owner, batch_id)
         finally:
             self._done.pop(batch_id, None)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pipeline.domain.cardpaths import is_system_file
 from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Outcome
 from pipeline.stages.assemble import refuse_unseen
 
@@ -30,7 +31,9 @@ def said_at_once(
     )
     unseen = refuse_unseen(file.path, forward_channel=depot.forward_channel)
     if unseen is not None:
-        return replace(said, sentence=unseen)
+        return replace(said, sentence=unseen.sentence, blocks_wiping=not unseen.is_sure)
+    if is_system_file(file.path):
+        return replace(said, sentence="a camera or a computer keeps it for itself")
     known = before.get(file.sha256)
     if known is not None:
         return replace(
@@ -54,15 +57,36 @@ def said_at_once(
     return None
 
 
-def not_taken_in(file: ExpectedFile) -> FileOutcome:
-    """Return the line of a file of which nothing is known."""
+def not_taken_in(file: ExpectedFile, sentence: str = "") -> FileOutcome:
+    """Return the line of a file that was not taken in yet, or not any more."""
     return FileOutcome(
         path=file.path,
         size_bytes=file.size_bytes,
         sha256=file.sha256,
         outcome=None,
         blocks_wiping=True,
-        sentence="it was not taken in yet; hand it in",
+        sentence=sentence or "it was not taken in yet; hand it in",
+    )
+
+
+def stored_again(file: FileOutcome) -> FileOutcome:
+    """Return the line of a file that was taken in before, and of which the bytes were missing."""
+    return replace(
+        file,
+        outcome=Outcome.ALREADY_THERE,
+        blocks_wiping=False,
+        sentence="it was taken in before; its bytes, which the store had lost, are there again",
+    )
+
+
+def not_read(file: FileOutcome) -> FileOutcome:
+    """Return the line of a file that could not be read by a fault of ours."""
+    return replace(
+        file,
+        outcome=Outcome.REFUSED,
+        blocks_wiping=True,
+        sentence="it arrived and is kept, but a fault of this program kept it from being read; "
+        "tell operations, and keep the card",
     )
 
 

@@ -26,8 +26,9 @@ from pipeline.domain.ids import organisation_id
 from pipeline.domain.receiving import Depot
 from pipeline.line import LineSettings
 from pipeline.simulator.recorders import add_blackvue_gps
+from pipeline.uplink.means import Limits, Means
 from pipeline.uplink.reader import BatchReader
-from pipeline.uplink.receiving import Limits, Means, Receiving
+from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.server import Uplink
 from tests.footage import write_plain
 

@@ -66,6 +66,14 @@ def load_depot(connection: Connection, name: DepotId) -> Depot | None:
     return None if row is None else _depot(row)
 
 
+def forward_channel_of(connection: Connection, name: DepotId) -> str:
+    """Return which camera of a depot's recorders looks ahead, also after its key was ended."""
+    row = connection.execute(
+        "select forward_channel from roadwear.depot where depot_id = %s", (name,)
+    ).fetchone()
+    return "" if row is None else str(row["forward_channel"])
+
+
 def load_depots(connection: Connection, owner: OrganisationId) -> tuple[Depot, ...]:
     """Return an organisation's depots whose keys have not been ended, by name."""
     rows = connection.execute(

@@ -116,19 +116,27 @@ def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[Batch
 
 
 def expect_files(connection: Connection, batch: Batch, files: Sequence[ExpectedFile]) -> None:
-    """Note which files a batch is to hold; a path that is there with other bytes is replaced."""
+    """Note which files a batch is to hold.
+
+    Raises:
+        InputError: A path is called twice, or was announced before, with other bytes.
+    """
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into roadwear.batch_file (batch_id, owner_id, authority_id, path, size_bytes, "
-            "sha256) values (%s, %s, %s, %s, %s, %s) on conflict (batch_id, path) do update set "
-            "size_bytes = excluded.size_bytes, sha256 = excluded.sha256, upload_id = null, "
-            "arrived_at = null, outcome = null, blocks_wiping = true, sentence = '' "
-            "where batch_file.sha256 <> excluded.sha256",
+            "sha256) values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
             [
                 (batch.batch_id, batch.owner_id, batch.authority_id, f.path, f.size_bytes, f.sha256)
                 for f in files
             ],
         )
+    noted = {file.path: file.sha256 for file in load_manifest(connection, batch.batch_id).files}
+    for file in files:
+        if noted[file.path] != file.sha256:
+            raise InputError(
+                f"{file.path}: two files are called so, or it changed since it was announced; "
+                "begin a new upload"
+            )
 
 
 def say_of_file(
@@ -140,8 +148,16 @@ def say_of_file(
     """Note what became of a file."""
     connection.execute(
         "update roadwear.batch_file set outcome = %s, sentence = %s, blocks_wiping = %s, "
-        "drive_id = coalesce(%s, drive_id) where batch_id = %s and path = %s",
-        (said.outcome, said.sentence, said.blocks_wiping, drive_id, batch_id, said.path),
+        "drive_id = coalesce(%s, drive_id) where batch_id = %s and path = %s and sha256 = %s",
+        (
+            said.outcome,
+            said.sentence,
+            said.blocks_wiping,
+            drive_id,
+            batch_id,
+            said.path,
+            said.sha256,
+        ),
     )
 
 
@@ -248,6 +264,29 @@ def save_stored(connection: Connection, stored: StoredFile) -> None:
     )  # fmt: skip
 
 
+def lock_bytes(connection: Connection, owner: OrganisationId, sha256: str) -> None:
+    """Wait for whoever stores or removes the same bytes, till the transaction ends."""
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s || %s, 0))", (str(owner), sha256)
+    )
+
+
+def release_refused(
+    connection: Connection, owner: OrganisationId, batch_id: BatchId, sha256: str, now: datetime
+) -> bool:
+    """Note that refused bytes are kept no longer; False if another batch or a drive needs them."""
+    row = connection.execute(
+        "update roadwear.stored_file s set gone_at = %(now)s where owner_id = %(o)s "
+        "and sha256 = %(s)s and gone_at is null and not exists (select 1 from roadwear.clip c "
+        "where c.owner_id = s.owner_id and c.clip_sha256 = s.sha256) and not exists ("
+        "select 1 from roadwear.batch_file f where f.owner_id = s.owner_id and f.sha256 = s.sha256 "
+        "and f.batch_id <> %(b)s and (f.outcome is null or f.outcome in ('accepted', 'in_part'))) "
+        "returning sha256",
+        {"now": now, "o": owner, "s": sha256, "b": batch_id},
+    ).fetchone()
+    return row is not None
+
+
 def note_gone(connection: Connection, owner: OrganisationId, sha256: str, now: datetime) -> None:
     """Note that bytes are kept no longer."""
     connection.execute(
@@ -255,6 +294,25 @@ def note_gone(connection: Connection, owner: OrganisationId, sha256: str, now: d
         "and gone_at is null",
         (now, owner, sha256),
     )
+
+
+def received_when(connection: Connection, owner: OrganisationId, sha256: str) -> datetime | None:
+    """Return when bytes were received that are kept; None if they are not, or not known."""
+    row = connection.execute(
+        "select received_at from roadwear.stored_file where owner_id = %s and sha256 = %s "
+        "and gone_at is null",
+        (owner, sha256),
+    ).fetchone()
+    return None if row is None else row["received_at"]
+
+
+def uploads_begun(connection: Connection, batch_id: BatchId) -> frozenset[str]:
+    """Return the paths of a batch of which the upload was begun: their room is counted."""
+    rows = connection.execute(
+        "select path from roadwear.batch_file where batch_id = %s and upload_id is not null",
+        (batch_id,),
+    )
+    return frozenset(row["path"] for row in rows)
 
 
 def load_stored(
@@ -299,7 +357,7 @@ def bytes_kept(connection: Connection, owner: OrganisationId) -> int:
         "where owner_id = %(o)s and gone_at is null) + (select coalesce(sum(f.size_bytes), 0) "
         "from roadwear.batch_file f join roadwear.batch b using (batch_id) "
         "where f.owner_id = %(o)s and b.state = 'open' and f.upload_id is not null "
-        "and f.arrived_at is null) as total",
+        "and f.arrived_at is null and f.outcome is null) as total",
         {"o": owner},
     ).fetchone()
     return int(row["total"]) if row else 0
