@@ -160,7 +160,7 @@ def _with_faults(house: House, card: Path, rng: random.Random) -> tuple[bool, li
         if kept:
             rng.choice(sorted(kept, key=lambda path: path.stat().st_mtime)[-3:]).unlink()
     with served(receiving) as address, Server(address, house.key) as server:
-        files, unreadable = hashed_files(card, Notes(house.folder / "notes", str(card)), Progress())
+        files, unreadable = hashed_files(card, None, Progress())
         answer = server.ask("POST", "card", as_said(files))
     return bool(answer["safe_to_wipe"]) and not unreadable, faults
 

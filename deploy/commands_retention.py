@@ -1,7 +1,7 @@
 """`roadwear retention`: how long things are kept, and what stops the clock."""
 
 import getpass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import uuid4
 
@@ -19,6 +19,8 @@ from pipeline.domain.places import LonLat
 from pipeline.uplink.retention import DeletionLedger, Keeper
 
 app = typer.Typer(no_args_is_help=True)
+# Uploads that no row claims any more go after this, whatever an organisation says.
+_LONGEST_PARTIAL_DAYS = 30
 Owner = Annotated[str, typer.Option("--owner", help="Whose footage it is.")]
 Instant = Annotated[
     datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%SZ"], help="UTC, 2026-02-10T10:00:00Z.")
@@ -48,6 +50,7 @@ def run() -> None:
         keeper = keeper_of(settings)
         again = keeper.again()
         total = dict.fromkeys(Kind, 0)
+        total[Kind.PARTIAL] = keeper.sweep(keeper.now() - timedelta(days=_LONGEST_PARTIAL_DAYS))
         for owner in all_organisations(wiring.database(settings)):
             for kind, count in keeper.run(owner).items():
                 total[kind] += count

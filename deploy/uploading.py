@@ -14,7 +14,15 @@ import typer
 from deploy.doors import OUTAGE, REFUSED, expected_failures, progress, say
 from pipeline.domain.errors import InputError, RuleError
 from pipeline.uplink.card import files_on_card
-from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, as_said
+from pipeline.uplink.client import (
+    LocalFile,
+    Notes,
+    Progress,
+    Server,
+    announced,
+    as_said,
+    blocking_wiping,
+)
 from pipeline.uplink.client import hashed_files as hash_files
 
 _MIB = 1 << 20
@@ -73,17 +81,18 @@ def _upload(
 ) -> None:
     with expected_failures(), Server(to, _key(key)) as server:
         notes = _notes(folder, to)
-        files, unreadable = _hashed(folder, notes)
+        # Hashes are remembered to go on with a batch, and for nothing else.
+        files, unreadable = _hashed(folder, notes if notes.get("batch") else None)
         batch_id, wanted = _announced(server, notes, files, vehicle)
         refused = _send(server, batch_id, [f for f in files if f.path in wanted], at_once)
         server.ask("POST", f"batches/{batch_id}/close", {})
         answer = _wait(server, batch_id, len(files))
-        notes.put(batch=None)
+        notes.forget()
         if manifest is not None:
             manifest.write_text(server.text(f"batches/{batch_id}/manifest.csv"), "utf-8")
     for sentence in (*unreadable, *refused):
         say(f"roadwear: {sentence}")
-    _tell(answer, unreadable, as_json=as_json)
+    _tell(answer, [*unreadable, *refused, *blocking_wiping(files, answer)], as_json=as_json)
 
 
 def _states(folder: Path) -> dict[str, tuple[int, int]]:
@@ -98,9 +107,9 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 def card(folder: Path, *, to: str, key: str, as_json: bool) -> None:
     """Say whether a card may be wiped; nothing is sent but names, sizes and hashes."""
     with expected_failures(), Server(to, _key(key)) as server:
-        files, unreadable = _hashed(folder, _notes(folder, to))
+        files, unreadable = _hashed(folder, None)
         answer = server.ask("POST", "card", as_said(files))
-    _tell(answer, unreadable, as_json=as_json)
+    _tell(answer, [*unreadable, *blocking_wiping(files, answer)], as_json=as_json)
 
 
 def _key(key: str) -> str:
@@ -111,10 +120,11 @@ def _key(key: str) -> str:
 
 def _notes(folder: Path, to: str) -> Notes:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Notes(Path(state) / "roadwear", f"{folder.resolve()} {to}")
+    volume = os.statvfs(folder).f_fsid if folder.is_dir() else 0
+    return Notes(Path(state) / "roadwear", f"{folder.resolve()} {volume} {to}")
 
 
-def _hashed(folder: Path, notes: Notes) -> tuple[list[LocalFile], list[str]]:
+def _hashed(folder: Path, notes: Notes | None) -> tuple[list[LocalFile], list[str]]:
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     with progress("Reading the card (MiB)", max(1.0, total / _MIB)) as bar:
         return hash_files(folder, notes, Progress(on_hashed=_advance(bar.advance, bar.task_ids[0])))
@@ -176,12 +186,18 @@ def _wait(server: Server, batch_id: str, total: int) -> dict[str, object]:
             time.sleep(_POLL_S)
 
 
-def _tell(answer: dict[str, object], unreadable: list[str], *, as_json: bool) -> None:
-    """Print the answer; leave with 3 where the card must not be wiped."""
-    safe = bool(answer["safe_to_wipe"]) and not unreadable
+def _tell(answer: dict[str, object], against: list[str], *, as_json: bool) -> None:
+    """Print the answer; leave with 3 where the card must not be wiped.
+
+    Args:
+        answer: The server's.
+        against: What speaks against wiping on this side.
+        as_json: Print it as JSON.
+    """
+    safe = bool(answer["safe_to_wipe"]) and not against
     verdict = str(answer["verdict"])
-    if unreadable:
-        verdict = f"Do not wipe: {len(unreadable)} files could not be read"
+    if against and answer["safe_to_wipe"]:
+        verdict = f"Do not wipe: {len(against)} files are not surely stored: {against[0]} …"
     if as_json:
         print(json.dumps({**answer, "safe_to_wipe": safe, "verdict": verdict}, ensure_ascii=False))
     else:

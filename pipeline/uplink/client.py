@@ -75,6 +75,11 @@ class Notes:
         value = self._known.get(name)
         return value if isinstance(value, str) else None
 
+    def forget(self) -> None:
+        """Forget everything: the card is handed in."""
+        self._known = {}
+        self._path.unlink(missing_ok=True)
+
     def put(self, **values: str | None) -> None:
         """Remember, or with None forget."""
         self.put_all(values)
@@ -96,29 +101,58 @@ class Notes:
 
 
 def hashed_files(
-    folder: Path, notes: Notes, progress: Progress
+    folder: Path, notes: Notes | None, progress: Progress
 ) -> tuple[list[LocalFile], list[str]]:
-    """Return the files of a card with their hashes, and the sentences on those not readable."""
+    """Return the files of a card with their hashes, and the sentences on those not readable.
+
+    Args:
+        folder: The card.
+        notes: What was hashed before, to go on with the same card; None to read every byte, as
+            must be where the answer says whether it may be wiped.
+        progress: Told how much was read.
+    """
     files, unreadable, fresh = [], [], {}
+    taken: set[str] = set()
     for name, location in files_on_card(folder):
         try:
             state = location.stat()
             key = f"{name}\x1f{state.st_size}\x1f{state.st_mtime_ns}"
-            sha256 = notes.get(key) or _sha256(location, progress.on_hashed)
+            known = notes.get(key) if notes is not None else None
+            sha256 = known or _sha256(location, progress.on_hashed)
         except OSError as error:
             unreadable.append(f"{name}: it cannot be read ({error.strerror})")
             continue
-        if notes.get(key) is None:
+        if known is None:
             fresh[key] = sha256
         else:
             progress.on_hashed(state.st_size)
+        path = _own_path(clean_path(name), taken)
         files.append(
-            LocalFile(
-                path=clean_path(name), location=location, size_bytes=state.st_size, sha256=sha256
-            )
+            LocalFile(path=path, location=location, size_bytes=state.st_size, sha256=sha256)
         )
-    notes.put_all(fresh)
+    if notes is not None:
+        notes.put_all(fresh)
     return files, unreadable
+
+
+def blocking_wiping(files: Sequence[LocalFile], answer: Mapping[str, object]) -> list[str]:
+    """Return the files of a card of which the answer does not say that they stand in no way."""
+    lines = answer.get("files")
+    said = {
+        (str(line["path"]), str(line["sha256"]))
+        for line in (lines if isinstance(lines, list) else [])
+        if line["blocks_wiping"] is False
+    }
+    return [file.path for file in files if (file.path, file.sha256) not in said]
+
+
+def _own_path(path: str, taken: set[str]) -> str:
+    """Return a path that no other file of the card has: names may differ in signs unseen."""
+    own, number = path, 2
+    while own in taken:
+        own, number = f"{path}~{number}", number + 1
+    taken.add(own)
+    return own
 
 
 class Server:

@@ -16,9 +16,9 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.postgres import retention as rows
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.receiving import note_gone
+from pipeline.adapters.postgres.receiving import lock_bytes, note_gone, received_when
 from pipeline.domain.errors import OutageError
-from pipeline.domain.ids import OrganisationId
+from pipeline.domain.ids import ClipSha256, OrganisationId
 from pipeline.domain.keeping import Kind
 
 
@@ -120,28 +120,50 @@ class Keeper:
         }
 
     def again(self) -> int:
-        """Remove everything in the ledger that is there again, after a restore; return how much."""
+        """Remove what is in the ledger and there again, after a restore; return how much.
+
+        What was handed in or made anew since it was removed stays, and what a hold keeps.
+        """
         count = 0
         for gone in self.ledger:
             owner = OrganisationId(UUID(gone.owner_id))
             if gone.kind is Kind.FOOTAGE:
-                count += self._remove_file(owner, gone.key, gone.location)
+                count += self._remove_file(owner, gone.key, received_before=gone.at)
             elif gone.kind in {Kind.STILL, Kind.RECORD}:
-                count += self.blobs.delete(gone.key)
+                with self.database.acting_for(owner) as connection:
+                    fresh = rows.still_made_after(connection, gone.key, gone.at)
+                count += 0 if fresh else self.blobs.delete(gone.key)
         return count
+
+    def sweep(self, before: datetime) -> int:
+        """Remove uploads to which nothing was added since an instant, whoever's they are."""
+        due = self.store.partial_before(before)
+        for path in due:
+            path.unlink(missing_ok=True)
+        return len(due)
 
     def _footage(self, owner: OrganisationId, before: datetime) -> int:
         with self.database.acting_for(owner) as connection:
             due = rows.due_files(connection, owner, before)
         self.ledger.add([self._gone(owner, Kind.FOOTAGE, r["sha256"], r["location"]) for r in due])
         for row in due:
-            self._remove_file(owner, row["sha256"], row["location"])
+            self._remove_file(owner, row["sha256"], received_before=before)
         return len(due)
 
-    def _remove_file(self, owner: OrganisationId, sha256: str, location: str) -> bool:
-        there = Path(location).exists()
-        self.store.remove(location)
+    def _remove_file(
+        self, owner: OrganisationId, sha256: str, *, received_before: datetime
+    ) -> bool:
+        """Remove a file of the store, unless it came anew meanwhile, or a hold keeps it."""
+        place = self.store.place(owner, ClipSha256(sha256))
         with self.database.acting_for(owner) as connection:
+            lock_bytes(connection, owner, sha256)
+            received_at = received_when(connection, owner, sha256)
+            if received_at is not None and received_at >= received_before:
+                return False
+            if rows.is_held(connection, owner, sha256):
+                return False
+            there = place.exists()
+            self.store.remove(str(place))
             note_gone(connection, owner, sha256, self.now())
         return there
 

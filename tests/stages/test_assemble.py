@@ -114,11 +114,14 @@ def test_a_file_without_gps_is_dated_as_its_neighbours_show() -> None:
 
 
 def test_a_track_goes_with_footage_by_name_then_by_time_then_by_a_wrong_hour() -> None:
-    by_name = put_together(footage("a.mp4"), track("x.gpx", NOON), track("A.gpx", NOON - DAY))
+    by_name = put_together(footage("a.mp4"), track("x.gpx", NOON), track("A.gpx", after(30)))
     by_time = put_together(footage("a.mp4"), track("x.gpx", after(30)), track("y.gpx", NOON + DAY))
     by_hour = put_together(footage("a.mp4"), track("x.gpx", after(3600)))
 
+    other_day = put_together(footage("a.mp4"), track("x.gpx", NOON), track("A.gpx", NOON - DAY))
+
     assert by_name.drives[0].tracks == ("A.gpx",)
+    assert other_day.drives[0].tracks == ("x.gpx",)
     assert by_time.drives[0].tracks == ("x.gpx",)
     assert "it is a track" in by_time.refused["y.gpx"]
     assert by_hour.drives[0].tracks == ("x.gpx",)
@@ -181,11 +184,53 @@ def test_the_name_says_which_way_a_camera_looks(path: str, facing: Facing) -> No
     assert channel_of(path).facing is facing
 
 
+def test_tracks_of_two_vehicles_are_not_mixed() -> None:
+    found = put_together(
+        footage("2001/0001.mp4"),
+        footage("2002/0001.mp4"),
+        track("2001/0001.gpx", NOON),
+        track("2002/0001.gpx", NOON),
+    )
+
+    assert [d.tracks for d in found.drives] == [("2001/0001.gpx",), ("2002/0001.gpx",)]
+
+
+def test_a_track_beside_footage_with_positions_inside_is_no_lonely_one() -> None:
+    found = put_together(footage("a.mp4", gps_at=NOON), track("a.gpx", NOON))
+
+    assert found.refused == {}
+    assert len(found.drives[0].fixes) == 61
+
+
+def test_a_track_that_counts_from_the_start_goes_with_the_clip_of_its_name() -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=NOON.tzinfo)
+
+    found = put_together(
+        footage("1.mp4", NOON),
+        footage("10.mp4", after(60)),
+        track("10_gps.csv", epoch, counted=True),
+    )
+
+    assert {fix.taken_at for fix in found.drives[0].fixes} == {after(60 + i) for i in range(61)}
+
+
+def said(path: str, forward: str = "") -> str:
+    refusal = refuse_unseen(path, forward_channel=forward)
+    assert refusal is not None
+    return f"{refusal.sentence} {'sure' if refusal.is_sure else 'unsure'}"
+
+
 def test_only_the_camera_that_looks_ahead_is_opened() -> None:
     assert refuse_unseen("GX010123.MP4", forward_channel="") is None
     assert refuse_unseen("20260210_100000_NF.mp4", forward_channel="") is None
     assert refuse_unseen("CH1/a.mp4", forward_channel="ch1") is None
-    assert "rear camera" in str(refuse_unseen("a_rear.mp4", forward_channel=""))
-    assert "never said" in str(refuse_unseen("CH1/a.mp4", forward_channel=""))
-    assert "CH1 looks ahead" in str(refuse_unseen("CH2/a.mp4", forward_channel="CH1"))
-    assert "small copy" in str(refuse_unseen("260210_100000_001_FL.MP4", forward_channel=""))
+    assert "small copy" in said("260210_100000_001_FL.MP4")
+
+
+def test_a_refusal_by_name_lets_the_card_be_wiped_only_where_it_is_sure() -> None:
+    assert said("20260210_100000_NR.mp4").endswith("(R); only the road ahead is looked at, "
+                                                   "and it was not opened sure")  # fmt: skip
+    assert said("Back Lane.mp4").endswith("unsure")
+    assert "never said" in said("CH1/a.mp4") and said("CH1/a.mp4").endswith("unsure")
+    assert "CH1 looks ahead" in said("CH2/a.mp4", "CH1")
+    assert said("CH2/a.mp4", "CH1").endswith(" sure")

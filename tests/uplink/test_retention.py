@@ -158,6 +158,21 @@ def test_what_a_restored_backup_brings_back_is_removed_again(kept: Kept) -> None
     assert kept.keeper().again() == 0
 
 
+def test_what_was_handed_in_anew_after_it_was_removed_stays(kept: Kept) -> None:
+    (first, _) = sorted(kept.files())
+    content = first.read_bytes()
+    kept.after(31)
+    first.write_bytes(content)
+    with kept.database.acting_for(NORTH) as connection:
+        connection.execute(
+            "update roadwear.stored_file set gone_at = null, received_at = %s where sha256 = %s",
+            (kept.now() + timedelta(seconds=1), first.name),
+        )
+
+    assert kept.keeper().again() == 0
+    assert first.exists()
+
+
 def test_uploads_that_were_never_finished_go_after_a_week(kept: Kept) -> None:
     batch = kept.receiving.open(kept.depot, fleet_number="", source="test")
     file = ExpectedFile(path="a.mp4", size_bytes=9, sha256="c" * 64)  # type: ignore[arg-type]

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import random
+import signal
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
@@ -561,3 +563,98 @@ def test_whatever_the_headers_say_the_service_stays_up(house: House) -> None:
             )
             assert answer.status_code < 500, (answer.status_code, said)
         assert http.head(where, headers=TUS).headers["upload-offset"] == "0"
+
+
+def announced_and_sent(house: House, card: Path, vehicle: str) -> BatchId:
+    files, _ = hashed_files(card, None, Progress())
+    with house.server() as server:
+        said = {"source": "test", "vehicle": vehicle}
+        batch = str(server.ask("POST", "batches", said)["batch_id"])
+        wanted = announced(server, batch, files)
+        for file in files:
+            if file.path in wanted:
+                server.send(batch, file, Progress())
+    return BatchId(UUID(batch))
+
+
+def test_a_refused_batch_never_removes_what_another_one_needs(
+    database: Database, tmp_path: Path
+) -> None:
+    depot, key = add_depot(database, fleet_number="")
+    receiving = receiving_in(database, tmp_path / "store")
+    write_drive(tmp_path / "card", NOON)
+    with served(receiving, reads=False) as at:
+        house = House(receiving, depot, key, at.address, tmp_path / "store")
+        known = announced_and_sent(house, tmp_path / "card", "1142")
+        unknown = announced_and_sent(house, tmp_path / "card", "")
+        for batch in (known, unknown):
+            receiving.close(depot, batch)
+            receiving.read(depot.owner_id, batch)
+
+    assert receiving.manifest(depot.owner_id, known)[1].counts == {Outcome.ACCEPTED: 2}
+    assert len([p for p in (tmp_path / "store").rglob("*") if p.is_file()]) == 2
+
+
+def test_a_file_that_the_store_lost_is_wanted_again_and_then_safe(
+    house: House, tmp_path: Path
+) -> None:
+    card = tmp_path / "card"
+    write_drive(card, NOON)
+    hand_in(house, card, tmp_path)
+    next(path for path in house.folder.rglob("*") if path.is_file()).unlink()
+
+    answer = hand_in(house, card, tmp_path)
+
+    assert answer["safe_to_wipe"] is True
+    assert len([p for p in house.folder.rglob("*") if p.is_file()]) == 2
+    assert "had lost" in str(outcomes(answer))
+
+
+def test_a_path_is_not_announced_twice_with_other_bytes(house: House) -> None:
+    with house.http() as http:
+        batch = http.post("/uplink/batches", json={}).json()["batch_id"]
+        url = f"/uplink/batches/{batch}/files"
+        one, two = a_file("a\u200e.mp4", b"x"), a_file("a\u200f.mp4", b"y")
+
+        assert http.put(url, json=[one, two]).status_code == 422
+        assert http.put(url, json=[one]).status_code == 200
+        assert "two files are called so" in http.put(url, json=[two]).json()["message"]
+
+
+def test_names_that_look_alike_are_kept_apart_on_this_side(tmp_path: Path) -> None:
+    for name in ("a\u200e.mp4", "a\u200f.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+
+    files, _ = hashed_files(tmp_path, None, Progress())
+
+    assert len({file.path for file in files}) == 2
+
+
+def test_footage_is_not_thrown_away_when_the_process_that_reads_is_killed(
+    house: House, tmp_path: Path
+) -> None:
+    write_drive(tmp_path / "card", NOON, clips=1)
+    batch = announced_and_sent(house, tmp_path / "card", "1142")
+    house.receiving.close(house.depot, batch)
+    readers = [
+        process
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and b"adapters.sandboxed" in (process / "cmdline").read_bytes()
+    ]
+    assert readers
+    for process in readers:
+        os.kill(int(process.name), signal.SIGKILL)
+
+    manifest = house.receiving.read(house.depot.owner_id, batch)
+
+    assert [file.outcome for file in manifest.files] == [Outcome.ACCEPTED]
+
+
+def test_a_vehicle_may_be_called_anything_and_nothing_breaks(house: House) -> None:
+    with house.http() as http:
+        for name in ("a\u0000b", "\ud800", "../x", "x" * 100):
+            body = json.dumps({"vehicle": name})
+            answer = http.post(
+                "/uplink/batches", content=body, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code in {201, 422}

@@ -97,6 +97,28 @@ def due_files(
     return tuple(rows)
 
 
+def is_held(connection: Connection, owner: OrganisationId, sha256: str) -> bool:
+    """Return whether a hold keeps a file: by its drive."""
+    row = connection.execute(
+        "select exists (select 1 from roadwear.held_drive h where h.drive_id in ("
+        "select c.drive_id from roadwear.clip c where c.owner_id = %(o)s and c.clip_sha256 = %(s)s "
+        "union select f.drive_id from roadwear.batch_file f where f.owner_id = %(o)s "
+        "and f.sha256 = %(s)s and f.drive_id is not null)) as held",
+        {"o": owner, "s": sha256},
+    ).fetchone()
+    return bool(row and row["held"])
+
+
+def still_made_after(connection: Connection, key: str, instant: datetime) -> bool:
+    """Return whether a still was made anew, under the same key, after an instant."""
+    row = connection.execute(
+        "select exists (select 1 from roadwear.still where blob_key = %s and recorded_at > %s) "
+        "as fresh",
+        (key, instant),
+    ).fetchone()
+    return bool(row and row["fresh"])
+
+
 def unfinished_uploads(connection: Connection, owner: OrganisationId) -> frozenset[str]:
     """Return the ids of an organisation's uploads that have not arrived."""
     rows = connection.execute(
