@@ -16,7 +16,7 @@ from pipeline.domain.receiving import (
     Outcome,
 )
 from pipeline.stages.assemble import AssembleSettings, assemble, refuse_unseen
-from pipeline.stages.judge import JudgeSettings, judge_minutes
+from pipeline.stages.judge import JudgeSettings, Standing, judge_minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +172,11 @@ def judge_clips(
         InputError: A clip cannot be read.
     """
     found: dict[ClipSha256, ClipQuality] = {}
-    standing = None
+    standing = Standing()
     for location, clip in clips:
         frames = prober.look_through(location, clip.sha256, settings.every_s)
         found[clip.sha256], standing = judge_minutes(
-            frames, lasts_s=clip.duration_s, reference=standing, settings=settings
+            frames, lasts_s=clip.duration_s, standing=standing, settings=settings
         )
     return found
 

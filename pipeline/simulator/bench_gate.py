@@ -18,12 +18,12 @@ from pipeline.simulator.drive import Pass, PassRules, simulated_rig
 from pipeline.simulator.footage import street_painter
 from pipeline.simulator.making import make_street
 from pipeline.simulator.surface import paint_surface
-from pipeline.stages.judge import JudgeSettings, judge_minutes
+from pipeline.stages.judge import JudgeSettings, Standing, judge_minutes
 
 Picture = NDArray[np.uint8]
 _MINUTE_FRAMES = 12
-# A knock that matters: a shift of a tenth of the picture's height and more.
-_KNOCKS = ((0.10, 0.02, 1.0), (-0.12, 0.03, -2.0), (0.03, 0.14, 2.0), (0.2, -0.05, 3.0))
+# A knock that matters: up or down by a tenth of the picture's height and more.
+_KNOCKS = ((0.10, 0.02, 1.0), (-0.12, 0.03, -2.0), (0.15, 0.08, 2.0), (0.2, -0.05, 3.0))
 
 
 def photographs_bench(
@@ -112,7 +112,7 @@ def _judged(frames: Sequence[Picture], model: QualityModel) -> ClipQuality:
         for i, frame in enumerate(frames)
     ]
     lasts_s = len(frames) * every_s
-    return judge_minutes(judged, lasts_s=lasts_s, reference=None, settings=settings)[0]
+    return judge_minutes(judged, lasts_s=lasts_s, standing=Standing(), settings=settings)[0]
 
 
 def _spoilt(frames: Sequence[Picture], spoil: Spoil, half: int, seed: int) -> list[Picture]:

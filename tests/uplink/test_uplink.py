@@ -23,6 +23,7 @@ from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import BatchId, ClipSha256, UploadId, organisation_id
 from pipeline.domain.receiving import Depot, Outcome, verdict_of
+from pipeline.simulator.recorders import gpx
 from pipeline.uplink.card import files_on_card
 from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, hashed_files
 from pipeline.uplink.receiving import Receiving
@@ -658,3 +659,38 @@ def test_a_vehicle_may_be_called_anything_and_nothing_breaks(house: House) -> No
                 "/uplink/batches", content=body, headers={"Content-Type": "application/json"}
             )
             assert answer.status_code in {201, 422}
+
+
+def test_a_track_that_came_before_serves_footage_that_comes_later(
+    house: House, tmp_path: Path
+) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "day.gpx").write_bytes(gpx(NOON, [(51.5 + i * 9e-5, -0.1) for i in range(60)]))
+    write_plain(card / "a.mp4", created="2026-02-10T12:00:00Z")
+    assert outcomes(hand_in(house, card, tmp_path))["a.mp4"][0] == "accepted"
+
+    write_plain(card / "b.mp4", created="2026-02-10T12:00:20Z", frames=50)
+    found = outcomes(hand_in(house, card, tmp_path))
+
+    assert {path: what for path, (what, _) in found.items()} == {
+        "a.mp4": "already_there",
+        "b.mp4": "accepted",
+        "day.gpx": "already_there",
+    }
+
+
+def test_a_batch_that_fails_by_our_fault_keeps_its_bytes_and_the_card(
+    house: House, tmp_path: Path
+) -> None:
+    write_drive(tmp_path / "card", NOON, clips=1)
+    batch = announced_and_sent(house, tmp_path / "card", "1142")
+    house.receiving.close(house.depot, batch)
+
+    house.receiving.fail(house.depot.owner_id, batch)
+
+    (line,) = house.receiving.manifest(house.depot.owner_id, batch)[1].files
+    assert line.outcome is Outcome.REFUSED and line.blocks_wiping
+    assert "a fault of this program" in line.sentence
+    assert len([p for p in house.folder.rglob("*") if p.is_file()]) == 1
+    assert house.receiving.to_do() == ()
