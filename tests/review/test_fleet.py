@@ -1,0 +1,109 @@
+"""Fleet staff's pages: who may see them, and what they say of cameras and drives."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.depots import close_depot
+from pipeline.adapters.postgres.fleet import VehicleHealth
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.domain.ids import ClipSha256, organisation_id
+from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.receiving import ExpectedFile
+from pipeline.review import create_app
+from pipeline.review.fleet import jobs
+from tests.builders import NOON
+from tests.review.test_pages import Browser
+from tests.stored import RULES
+from tests.uplink.serving import add_depot, receiving_in, write_drive
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: Path) -> TestClient:
+    blobs = ObstoreBlobs.from_location(str(tmp_path / "blobs"))
+    app = create_app(
+        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="k" * 32
+    )
+    return TestClient(app, base_url="https://testserver")
+
+
+def with_key(client: TestClient, key: str, *, status: int = 200) -> Browser:
+    page = Browser(TestClient(client.app, base_url="https://testserver"))
+    page.get("/fleet/key")
+    answer = page.client.post("/fleet/key", data={"csrf": page.csrf, "key": key})
+    assert answer.status_code == status
+    return page
+
+
+def test_nothing_is_shown_without_a_key_that_holds(client: TestClient, database: Database) -> None:
+    depot, key = add_depot(database)
+    for path in ("/fleet", "/fleet/vehicles", f"/fleet/drives/{depot.depot_id}"):
+        assert client.get(path).url.path == "/fleet/key"
+    with_key(client, "rw_wrong", status=401)
+    with_key(client, "\u00e9", status=401)
+
+    page = with_key(client, key)
+    assert page.client.get("/fleet/vehicles").url.path == "/fleet/vehicles"
+    with database.acting_for(depot.owner_id) as connection:
+        close_depot(connection, depot, closed_by="ada")
+    assert page.client.get("/fleet/vehicles").url.path == "/fleet/key"
+
+
+def test_a_drive_is_shown_to_its_own_depot_alone(
+    client: TestClient, database: Database, tmp_path: Path
+) -> None:
+    depot, key = add_depot(database)
+    _, other_key = add_depot(database, "South")
+    receiving = receiving_in(database, tmp_path / "store")
+    (clip,) = write_drive(tmp_path / "card", NOON, clips=1)
+    content = clip.read_bytes()
+    batch = receiving.open(depot, fleet_number="", source="test").batch_id
+    sha256 = ClipSha256(hashlib.sha256(content).hexdigest())
+    file = ExpectedFile(path="<b>a.mp4", size_bytes=len(content), sha256=sha256)
+    receiving.announce(depot, batch, [file])
+    arriving = receiving.begin_upload(depot, batch, file.path)
+    receiving.store.append(arriving.upload_id, 0, content)
+    receiving.arrived(depot, arriving)
+    receiving.close(depot, batch)
+    receiving.read(depot.owner_id, batch)
+    (drive,) = PostgresLedger(database, SystemClock()).drives_of(organisation_id("North"))
+
+    page = with_key(client, key)
+    assert "Safe to wipe all 1 files stored and checked" in page.get(f"/fleet/uploads/{batch}")
+    assert "<b>a.mp4" not in page.html
+    assert "A drive of vehicle 1142" in page.get(f"/fleet/drives/{drive}")
+    assert "Minute 1: usable" in page.html
+    assert "51.5" not in page.html
+    assert "1142" in page.get("/fleet/vehicles")
+
+    other = with_key(client, other_key)
+    other.get(f"/fleet/uploads/{batch}", status=404)
+    other.get(f"/fleet/drives/{drive}", status=404)
+    assert "1142" not in other.get("/fleet/vehicles")
+
+
+def health(vehicle: str, **lost_s: float) -> VehicleHealth:
+    return VehicleHealth(
+        vehicle=vehicle,
+        last_heard_at=NOON,
+        seconds=100.0,
+        lost_s={NotLookedReason(reason): seconds for reason, seconds in lost_s.items()},
+    )
+
+
+def test_one_job_for_a_vehicle_and_the_weather_apart() -> None:
+    found = [
+        health("1", dirty_lens=10.0, camera_moved=20.0, too_dark=50.0),
+        health("2", dirty_lens=63.0),
+        health("3", blurred=2.0),
+        health("4"),
+    ]
+
+    assert [(job.vehicle, job.share) for job in jobs(found)] == [("2", "63%"), ("1", "30%")]
+    assert "fix its mount" in jobs(found)[1].words
+    assert [(j.vehicle, j.share) for j in jobs(found, helpable=False)] == [("1", "50%")]
