@@ -113,12 +113,9 @@ class CardReading:
         )
         taken = self._take_all(batch, read, stored)
         wanted = {file.path for file in open_files}
+        lines = manifest_of(read, taken.refused, taken.warnings).files
         said = [
-            *(
-                f
-                for f in manifest_of(read, taken.refused, taken.warnings).files
-                if f.path in wanted
-            ),
+            *(line for line in lines if line.path in wanted),
             *map(not_arrived, lost),
             *map(stored_again, again),
         ]

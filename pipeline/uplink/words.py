@@ -70,12 +70,12 @@ def not_taken_in(file: ExpectedFile, sentence: str = "") -> FileOutcome:
 
 
 def stored_again(file: FileOutcome) -> FileOutcome:
-    """Return the line of a file that was taken in before, and of which the bytes were missing."""
+    """Return the line of a file that was taken in before, and of which the bytes came once more."""
     return replace(
         file,
         outcome=Outcome.ALREADY_THERE,
         blocks_wiping=False,
-        sentence="it was taken in before; its bytes, which the store had lost, are there again",
+        sentence="it was taken in before, and its bytes are there",
     )
 
 

@@ -578,8 +578,9 @@ def announced_and_sent(house: House, card: Path, vehicle: str) -> BatchId:
     return BatchId(UUID(batch))
 
 
+@pytest.mark.parametrize("refused_first", [True, False])
 def test_a_refused_batch_never_removes_what_another_one_needs(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, *, refused_first: bool
 ) -> None:
     depot, key = add_depot(database, fleet_number="")
     receiving = receiving_in(database, tmp_path / "store")
@@ -588,12 +589,23 @@ def test_a_refused_batch_never_removes_what_another_one_needs(
         house = House(receiving, depot, key, at.address, tmp_path / "store")
         known = announced_and_sent(house, tmp_path / "card", "1142")
         unknown = announced_and_sent(house, tmp_path / "card", "")
-        for batch in (known, unknown):
+        for batch in (unknown, known) if refused_first else (known, unknown):
             receiving.close(depot, batch)
             receiving.read(depot.owner_id, batch)
 
     assert receiving.manifest(depot.owner_id, known)[1].counts == {Outcome.ACCEPTED: 2}
+    other = Outcome.REFUSED if refused_first else Outcome.ALREADY_THERE
+    assert receiving.manifest(depot.owner_id, unknown)[1].counts == {other: 2}
     assert len([p for p in (tmp_path / "store").rglob("*") if p.is_file()]) == 2
+
+
+def test_refused_bytes_are_removed_where_nobody_needs_them(house: House, tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "noise.mp4").write_bytes(b"noise" * 200)
+
+    hand_in(house, tmp_path / "card", tmp_path)
+
+    assert [p for p in house.folder.rglob("*") if p.is_file()] == []
 
 
 def test_a_file_that_the_store_lost_is_wanted_again_and_then_safe(
@@ -608,7 +620,7 @@ def test_a_file_that_the_store_lost_is_wanted_again_and_then_safe(
 
     assert answer["safe_to_wipe"] is True
     assert len([p for p in house.folder.rglob("*") if p.is_file()]) == 2
-    assert "had lost" in str(outcomes(answer))
+    assert "it was taken in before, and its bytes are there" in str(outcomes(answer))
 
 
 def test_a_path_is_not_announced_twice_with_other_bytes(house: House) -> None:
