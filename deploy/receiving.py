@@ -65,7 +65,8 @@ def read_batch(
         fixes = read_track(track, columns=known, starts_at=said_at)
         taken = _Taken(*_usable(clips), fixes=fixes)
     if not taken.usable:
-        raise InputError("no clip could be used" if len(clips) > 1 else taken.refused[0])
+        why = "no clip could be used" if len(clips) > 1 else taken.refused[0]
+        raise InputError(why if track else f"{why} (a track is given with --track FILE)")
     owner, authority, vehicle = owners or _nobody()
     clock = taken.clock if rig_file is None or rig_file.clock is None else rig_file.clock
     return Batch(

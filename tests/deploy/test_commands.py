@@ -171,7 +171,7 @@ def test_a_damaged_clip_gives_its_good_part_and_says_where_it_ends(
             TRACK.format(zone="Z").replace('lat="52.4', 'lat="53.4').replace("-1.55", "-6.25"),
             "Ireland",
         ),
-        ("nothing", "neither a GPX nor an NMEA"),
+        ("nothing", "no track that is known"),
         ("", "empty"),
     ],
 )

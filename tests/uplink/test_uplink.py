@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -192,6 +193,9 @@ def test_an_upload_goes_on_where_it_was_cut(house: House) -> None:
             head = f"PATCH {where} HTTP/1.1\r\nHost: x\r\n"
             head += "".join(f"{k}: {v}\r\n" for k, v in request.headers.items() if k != "host")
             raw.sendall(head.encode() + b"\r\n" + content[:3_000_000])
+            upload = UploadId(UUID(where.rpartition("/")[2]))
+            while not house.receiving.store.arrived_bytes(upload):
+                time.sleep(0.01)
             here = http.head(where, headers=TUS).headers["upload-offset"]
         assert 0 < int(here) <= 3_000_000
 
