@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.adapters.sandbox import Sandbox
 from pipeline.adapters.silence import silence, sound_spans
 from pipeline.adapters.tracks import is_track
-from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.errors import InputError, NoRoomError, OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId, UploadId
 from pipeline.domain.receiving import ExpectedFile
 
@@ -90,7 +90,7 @@ class FootageStore:
         """
         path = self._arriving(upload)
         if self.room_bytes() < len(content):
-            raise OutageError("there is no room for more footage; try again later")
+            raise NoRoomError("there is no room for more footage; try again later")
         try:
             with path.open("r+b") as file:
                 if file.seek(0, os.SEEK_END) != offset:

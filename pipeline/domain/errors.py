@@ -2,8 +2,10 @@
 
 RoadwearError
 ├── InputError   set the item aside, count it, go on with the rest
+│   └── NotThereError  there is nothing of that name, for whoever asks
 ├── RuleError    tell the person, in a sentence, what is not allowed and why
 └── OutageError  something outside is not answering: try again later
+    └── NoRoomError    the disk or the quota is full: make room first
 
 Anything else that is raised is a bug and stays loud.
 """
@@ -23,3 +25,11 @@ class RuleError(RoadwearError):
 
 class OutageError(RoadwearError):
     """A service outside (database, store, disk) failed; the same call may work later."""
+
+
+class NotThereError(InputError):
+    """There is nothing of that name, or it is not theirs who ask."""
+
+
+class NoRoomError(OutageError):
+    """There is no room for more; the same call may work when some was made."""

@@ -14,7 +14,7 @@ from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.receiving import Arriving, StoredFile
 from pipeline.domain.cardpaths import clean_path
-from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.errors import InputError, NoRoomError, NotThereError
 from pipeline.domain.ids import (
     BatchId,
     OrganisationId,
@@ -79,7 +79,7 @@ class Receiving:
         with self._means.database.acting_for(depot.owner_id) as connection:
             batch = rows.load_batch(connection, batch_id)
         if batch.depot_id != depot.depot_id:
-            raise InputError("There is no such upload.")
+            raise NotThereError("There is no such upload.")
         return batch
 
     def announce(self, depot: Depot, batch_id: BatchId, files: Sequence[ExpectedFile]) -> Manifest:
@@ -254,13 +254,13 @@ class Receiving:
     def _require_room(self, wanted: int, kept: int) -> None:
         room = self.store.room_bytes()
         if wanted > room:
-            raise OutageError(
+            raise NoRoomError(
                 f"there is room for {room / _GIB:.1f} GiB more and {wanted / _GIB:.1f} GiB are to "
                 "come; nothing was taken: make room, or hand in fewer files"
             )
         if kept + wanted > self.limits.quota_bytes:
             left = max(0, self.limits.quota_bytes - kept) / _GIB
-            raise OutageError(
+            raise NoRoomError(
                 f"the organisation may keep {left:.1f} GiB more and {wanted / _GIB:.1f} GiB are "
                 "to come; nothing was taken"
             )

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from pipeline.adapters.footage_store import DamagedOnTheWayError
 from pipeline.adapters.postgres.receiving import Arriving
-from pipeline.domain.errors import InputError, OutageError, RoadwearError
+from pipeline.domain.errors import NoRoomError, NotThereError, OutageError, RoadwearError
 from pipeline.domain.ids import BatchId, ClipSha256, UploadId
 from pipeline.domain.receiving import Batch, Depot, ExpectedFile, Manifest, verdict_of
 from pipeline.uplink.receiving import Receiving
@@ -37,7 +37,14 @@ _IDLE_S = 60.0
 _LARGEST_JSON_BYTES = 16 << 20
 _SHA256_LETTERS = frozenset("0123456789abcdef")
 _SHA256_LENGTH = 64
-_CHECKSUM_MISMATCH = 460
+# tus has a status of its own for bytes that are not those that were announced.
+_STATUSES: Mapping[type[RoadwearError], int] = {
+    DamagedOnTheWayError: 460,
+    NotThereError: 404,
+    NoRoomError: 507,
+    OutageError: 503,
+    RoadwearError: 422,
+}
 
 
 class _Refusal(Exception):  # noqa: N818 - it is an answer
@@ -259,8 +266,6 @@ class Uplink:
                 response = await do(request, _known(await self._depot_of(request)))
             except _Refusal as refusal:
                 response = _sentence(refusal.status, str(refusal), refusal.headers)
-            except DamagedOnTheWayError as error:
-                response = _sentence(_CHECKSUM_MISMATCH, str(error))
             except RoadwearError as error:
                 response = _sentence(_status(error), str(error))
             except (ClientDisconnect, GaveWayError):
@@ -297,9 +302,7 @@ def _plain(text: str) -> str:
 
 
 def _status(error: RoadwearError) -> int:
-    if isinstance(error, OutageError):
-        return 507 if "room" in str(error) or "may keep" in str(error) else 503
-    return 404 if isinstance(error, InputError) and str(error).startswith("There is no") else 422
+    return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
 
 
 def _sentence(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

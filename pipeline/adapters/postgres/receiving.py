@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.adapters.postgres.database import Connection, Database
-from pipeline.domain.errors import InputError
+from pipeline.domain.errors import InputError, NotThereError
 from pipeline.domain.ids import (
     BatchId,
     ClipSha256,
@@ -85,14 +85,14 @@ def load_batch(connection: Connection, batch_id: BatchId, *, lock: bool = False)
     """Return a batch.
 
     Raises:
-        InputError: The organisation has none of that id.
+        NotThereError: The organisation has none of that id.
     """
     row = connection.execute(
         f"select * from roadwear.batch where batch_id = %s {'for update' if lock else ''}",  # noqa: S608
         (batch_id,),
     ).fetchone()
     if row is None:
-        raise InputError("There is no such upload.")
+        raise NotThereError("There is no such upload.")
     return _batch(row)
 
 
