@@ -52,16 +52,3 @@ def write_plain(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
-
-
-def write_sound(path: Path) -> Path:
-    """Write a file with sound and no pictures."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16_000)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
-        )
-        frame.sample_rate = 16_000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path

@@ -67,8 +67,12 @@ def write_bad_files(folder: Path, count: int) -> list[BadFile]:
         "no index": ("mp4", late[: len(late) // 2], "before the camera wrote its index"),
         "playlist": ("mp4", b"#EXTM3U\nhttp://127.0.0.1:9/a.ts\n", "playlist"),
         "no positions": ("mp4", good, "no positions"),
-        "sound": ("mp4", _sound(folder / "sound.mp4"), "only sound"),
-        "absurd size": ("mov", _absurd(folder / "absurd.mov"), "no picture in it can be decoded"),
+        "sound": ("mp4", write_sound(folder / "sound.mp4").read_bytes(), "only sound"),
+        "absurd size": (
+            "mov",
+            write_absurd(folder / "absurd.mov").read_bytes(),
+            "no picture in it can be decoded",
+        ),
         "rear camera": ("mp4", good, "rear camera"),
         "track without dates": ("csv", b"lat,lon\n51.0,-1.0\n", "which column is time"),
         "track without zone": (
@@ -126,7 +130,8 @@ def _moov_last(path: Path) -> bytes:
     return content
 
 
-def _sound(path: Path) -> bytes:
+def write_sound(path: Path) -> Path:
+    """Write a file with sound and no pictures."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16_000)
         frame = av.AudioFrame.from_ndarray(
@@ -135,11 +140,11 @@ def _sound(path: Path) -> bytes:
         frame.sample_rate = 16_000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return path.read_bytes()
+    return path
 
 
-def _absurd(path: Path) -> bytes:
-    """Return footage that claims pictures of 100,000 by 100,000."""
+def write_absurd(path: Path) -> Path:
+    """Write footage that claims pictures of 100,000 by 100,000."""
     with av.open(str(path), "w", format="mov") as container:
         stream = container.add_stream("png", rate=10)
         stream.width, stream.height, stream.pix_fmt = 16, 16, "rgb24"
@@ -150,4 +155,5 @@ def _absurd(path: Path) -> bytes:
     at = content.index(b"IHDR")
     content[at + 4 : at + 12] = struct.pack(">2I", 100_000, 100_000)
     content[at + 17 : at + 21] = struct.pack(">I", zlib.crc32(content[at : at + 17]))
-    return bytes(content)
+    path.write_bytes(content)
+    return path

@@ -14,8 +14,9 @@ from pipeline.adapters.tracks_nmea import parse_nmea
 from pipeline.adapters.video_pyav import PyAvFootage
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import WantedFrame
+from pipeline.simulator.cards import write_sound
 from tests.builders import a_clip, a_rig
-from tests.footage import write_plain, write_sound
+from tests.footage import write_plain
 
 
 def seconds_of(path: Path, wanted: list[float]) -> list[float]:

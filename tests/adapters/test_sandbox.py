@@ -1,21 +1,18 @@
 """Files are read in a process of its own: a hostile one ends it and not us."""
 
-import struct
 import time
-import zlib
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
 from pipeline.adapters.prober import SandboxedProber
 from pipeline.adapters.sandbox import Sandbox
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256
+from pipeline.simulator.cards import write_absurd, write_sound
 from pipeline.simulator.recorders import box, gpmf
 from tests.adapters.harm import complain, never_end, sleep_long, take_memory, write_file
-from tests.footage import write_plain, write_sound
+from tests.footage import write_plain
 
 SHA = ClipSha256("a" * 64)
 
@@ -49,22 +46,6 @@ def test_nothing_can_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists() or (tmp_path / "a").stat().st_size == 0
 
 
-def write_huge(path: Path) -> Path:
-    """Write footage that claims pictures of 100,000 by 100,000."""
-    with av.open(str(path), "w", format="mov") as container:
-        stream = container.add_stream("png", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 16, 16, "rgb24"
-        frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    content = bytearray(path.read_bytes())
-    at = content.index(b"IHDR")
-    content[at + 4 : at + 12] = struct.pack(">2I", 100_000, 100_000)
-    content[at + 17 : at + 21] = struct.pack(">I", zlib.crc32(content[at : at + 17]))
-    path.write_bytes(content)
-    return path
-
-
 def test_every_file_is_told_for_what_it_is(tmp_path: Path) -> None:
     whole = write_plain(tmp_path / "whole.mp4").read_bytes()
     moov_last = write_plain(tmp_path / "last.mp4", faststart=False).read_bytes()
@@ -96,7 +77,7 @@ def test_every_file_is_told_for_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_absurd_size_is_refused(tmp_path: Path) -> None:
-    found = SandboxedProber().probe(str(write_huge(tmp_path / "a.mov")), "a.mov", SHA)
+    found = SandboxedProber().probe(str(write_absurd(tmp_path / "a.mov")), "a.mov", SHA)
 
     assert found.clip is None
     assert "no picture in it can be decoded" in str(found.refusal)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from models.card import released_name
-from tests.footage import write_plain, write_sound
+from pipeline.simulator.cards import write_sound
+from tests.footage import write_plain
 from tests.roads import roads_along
 
 ROADWEAR = str(Path(sys.executable).with_name("roadwear"))
