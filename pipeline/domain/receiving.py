@@ -73,7 +73,7 @@ class Batch:
 
     Attributes:
         fleet_number: Of the vehicle that they are of, if the person said so; "" otherwise.
-        source: By which door: web, command, folder, bucket.
+        source: By which door: web or command.
     """
 
     batch_id: BatchId
@@ -84,7 +84,6 @@ class Batch:
     source: str
     state: BatchState
     opened_at: datetime
-    done_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
 
 import structlog
 
@@ -24,13 +23,7 @@ class BatchReader:
         self._wake = threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="batch-reader", daemon=True)
-        self._done: dict[BatchId, int] = {}
         self._failed: Counter[BatchId] = Counter()
-
-    @property
-    def progress(self) -> Mapping[BatchId, int]:
-        """How many files of each batch that is being read are read."""
-        return self._done
 
     def start(self) -> None:
         """Begin to read."""
@@ -59,13 +52,8 @@ class BatchReader:
             self._wake.wait(_LOOK_AGAIN_S)
 
     def _read(self, owner: OrganisationId, batch_id: BatchId) -> None:
-        self._done[batch_id] = 0
-
-        def count(_file: object) -> None:
-            self._done[batch_id] += 1
-
         try:
-            self._receiving.read(owner, batch_id, on_file=count)
+            self._receiving.read(owner, batch_id)
         except (InputError, OutageError) as error:
             _log.warning("a batch could not be read", batch_id=str(batch_id), why=str(error))
         except Exception:  # noqa: BLE001 - told loudly; the batches behind it must not wait
@@ -73,5 +61,3 @@ class BatchReader:
             self._failed[batch_id] += 1
             if self._failed[batch_id] >= _MOST_FAILURES:
                 self._receiving.fail(owner, batch_id)
-        finally:
-            self._done.pop(batch_id, None)

@@ -28,14 +28,12 @@ class Deletion:
 
     Attributes:
         key: SHA-256 of footage, id of an upload or drive, key of a still.
-        location: Where it lay, as far as it is a file of ours.
     """
 
     at: datetime
     owner_id: str
     kind: Kind
     key: str
-    location: str = ""
 
 
 class DeletionLedger:
@@ -55,8 +53,7 @@ class DeletionLedger:
             return
         lines = "".join(
             json.dumps(
-                {"at": d.at.isoformat(), "owner_id": d.owner_id, "kind": d.kind, "key": d.key,
-                 "location": d.location}
+                {"at": d.at.isoformat(), "owner_id": d.owner_id, "kind": d.kind, "key": d.key}
             ) + "\n"
             for d in deletions
         )  # fmt: skip
@@ -86,7 +83,6 @@ class DeletionLedger:
                     owner_id=said["owner_id"],
                     kind=Kind(said["kind"]),
                     key=said["key"],
-                    location=said["location"],
                 )
             except (ValueError, KeyError):
                 continue
@@ -145,7 +141,7 @@ class Keeper:
     def _footage(self, owner: OrganisationId, before: datetime) -> int:
         with self.database.acting_for(owner) as connection:
             due = rows.due_files(connection, owner, before)
-        self.ledger.add([self._gone(owner, Kind.FOOTAGE, r["sha256"], r["location"]) for r in due])
+        self.ledger.add([self._gone(owner, Kind.FOOTAGE, r["sha256"]) for r in due])
         for row in due:
             self._remove_file(owner, row["sha256"], received_before=before)
         return len(due)
@@ -171,7 +167,7 @@ class Keeper:
         with self.database.acting_for(owner) as connection:
             own = rows.unfinished_uploads(connection, owner)
         due = [p for p in self.store.partial_before(before) if p.stem in own]
-        self.ledger.add([self._gone(owner, Kind.PARTIAL, path.name, str(path)) for path in due])
+        self.ledger.add([self._gone(owner, Kind.PARTIAL, path.name) for path in due])
         for path in due:
             path.unlink(missing_ok=True)
         return len(due)
@@ -191,5 +187,5 @@ class Keeper:
             self.ledger.add([self._gone(owner, Kind.TRACK, drive) for drive in forgotten])
         return len(forgotten)
 
-    def _gone(self, owner: OrganisationId, kind: Kind, key: str, location: str = "") -> Deletion:
-        return Deletion(at=self.now(), owner_id=str(owner), kind=kind, key=key, location=location)
+    def _gone(self, owner: OrganisationId, kind: Kind, key: str) -> Deletion:
+        return Deletion(at=self.now(), owner_id=str(owner), kind=kind, key=key)

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
@@ -20,21 +19,11 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
+from tests.browser.conftest import faults
 from tests.stored import RULES, store_a_queue
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -73,11 +62,6 @@ def signed_in(chromium: Browser, address: str, name: str) -> Page:
     page.keyboard.press("Enter")
     page.wait_for_url("**/queue")
     return page
-
-
-def faults(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{fault['id']}: {fault['help']}" for fault in found]
 
 
 def test_no_page_has_a_fault_that_axe_knows(chromium: Browser, address: str) -> None:

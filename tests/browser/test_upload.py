@@ -8,27 +8,16 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from deploy.serving import web_app
 from pipeline import wiring
 from pipeline.simulator.recorders import write_recording
+from tests.browser.conftest import faults
 from tests.builders import NOON
 from tests.uplink.serving import add_depot, write_drive
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,6 @@ def site(database_urls: tuple[str, str], tmp_path: Path) -> Iterator[Site]:
     server.should_exit = True
     thread.join()
     wiring.database(settings).close()
-
-
-def faults(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{fault['id']}: {fault['help']}" for fault in found]
 
 
 def at_the_depot(chromium: Browser, site: Site) -> Page:

@@ -1,18 +1,8 @@
 """A real server for depots, on a free port, in a thread; and cards to hand in."""
 
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import uvicorn
-from anyio.to_thread import run_sync
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.routing import Mount
 
 from pipeline import wiring
 from pipeline.adapters.clock_system import SystemClock
@@ -27,9 +17,7 @@ from pipeline.domain.receiving import Depot
 from pipeline.line import LineSettings
 from pipeline.simulator.recorders import add_blackvue_gps
 from pipeline.uplink.means import Limits, Means
-from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
-from pipeline.uplink.server import Uplink
 from tests.footage import write_plain
 
 SETTINGS = LineSettings()
@@ -67,42 +55,6 @@ def add_depot(database: Database, name: str = "North", **changes: str) -> tuple[
         key = depots.add_depot(connection, depot, added_by="a test")
     assert key is not None
     return depot, key
-
-
-@dataclass(frozen=True)
-class Served:
-    """Where a server is."""
-
-    address: str
-    reader: BatchReader
-
-
-@contextmanager
-def served(receiving: Receiving, *, port: int = 0, reads: bool = True) -> Iterator[Served]:
-    """Serve depots."""
-    reader = BatchReader(receiving)
-
-    async def depot_of(request: Request) -> Depot | None:
-        key = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return await run_sync(receiving.depot_of_key, key)
-
-    uplink = Uplink(receiving, depot_of=depot_of, on_closed=reader.wake)
-    app = Starlette(routes=[Mount("/uplink", uplink.app())])
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    if reads:
-        reader.start()
-    bound = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield Served(f"http://127.0.0.1:{bound}", reader)
-    finally:
-        if reads:
-            reader.stop()
-        server.should_exit = True
-        thread.join()
 
 
 def write_drive(

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 
+from deploy.bench_house import served
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
@@ -30,7 +31,7 @@ from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
 from tests.footage import write_plain
-from tests.uplink.serving import add_depot, receiving_in, served, write_drive
+from tests.uplink.serving import add_depot, receiving_in, write_drive
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -63,8 +64,8 @@ class House:
 def house(database: Database, tmp_path: Path) -> Iterator[House]:
     receiving = receiving_in(database, tmp_path / "store")
     depot, key = add_depot(database)
-    with served(receiving, reads=False) as at:
-        yield House(receiving, depot, key, at.address, tmp_path / "store")
+    with served(receiving) as address:
+        yield House(receiving, depot, key, address, tmp_path / "store")
 
 
 def a_file(path: str, content: bytes) -> dict[str, object]:
@@ -377,8 +378,8 @@ def test_a_batch_that_does_not_fit_is_refused_before_a_byte_is_sent(
     _, key = add_depot(database)
     receiving = receiving_in(database, tmp_path, **changes)
     with (
-        served(receiving, reads=False) as at,
-        Server(at.address, key, patience_s=1.0) as server,
+        served(receiving) as address,
+        Server(address, key, patience_s=1.0) as server,
     ):
         batch = str(server.ask("POST", "batches", {})["batch_id"])
         file = LocalFile(path="a.mp4", location=tmp_path, size_bytes=2000, sha256="0" * 64)
@@ -453,8 +454,8 @@ def test_a_recorder_with_several_cameras_gives_its_forward_one_alone(
     for name in ("CH1", "CH2"):
         for clip in write_drive(tmp_path / "card" / name, NOON, clips=1):
             clip.rename(clip.with_name(f"{name}_0001.mp4"))
-    with served(receiving, reads=False) as at:
-        house = House(receiving, depot, key, at.address, tmp_path / "store")
+    with served(receiving) as address:
+        house = House(receiving, depot, key, address, tmp_path / "store")
         found = outcomes(hand_in(house, tmp_path / "card", tmp_path))
 
     assert found["CH1/CH1_0001.mp4"][0] == "accepted"
@@ -465,8 +466,8 @@ def test_the_vehicle_must_be_known(database: Database, tmp_path: Path) -> None:
     depot, key = add_depot(database, fleet_number="")
     receiving = receiving_in(database, tmp_path / "store")
     write_drive(tmp_path / "card", NOON, clips=1)
-    with served(receiving, reads=False) as at:
-        house = House(receiving, depot, key, at.address, tmp_path / "store")
+    with served(receiving) as address:
+        house = House(receiving, depot, key, address, tmp_path / "store")
         answer = hand_in(house, tmp_path / "card", tmp_path)
 
     ((what, sentence),) = outcomes(answer).values()
@@ -506,8 +507,8 @@ def test_a_batch_that_a_killed_server_left_is_read_by_the_next_one(
     write_drive(tmp_path / "card", NOON, clips=1)
     first = receiving_in(database, tmp_path / "store")
     with (
-        served(first, reads=False) as at,
-        Server(at.address, key, patience_s=5.0) as server,
+        served(first) as address,
+        Server(address, key, patience_s=5.0) as server,
     ):
         files, _ = hashed_files(tmp_path / "card", Notes(tmp_path, "c"), Progress())
         batch = str(server.ask("POST", "batches", {})["batch_id"])
@@ -589,8 +590,8 @@ def test_a_refused_batch_never_removes_what_another_one_needs(
     depot, key = add_depot(database, fleet_number="")
     receiving = receiving_in(database, tmp_path / "store")
     write_drive(tmp_path / "card", NOON)
-    with served(receiving, reads=False) as at:
-        house = House(receiving, depot, key, at.address, tmp_path / "store")
+    with served(receiving) as address:
+        house = House(receiving, depot, key, address, tmp_path / "store")
         known = announced_and_sent(house, tmp_path / "card", "1142")
         unknown = announced_and_sent(house, tmp_path / "card", "")
         for batch in (unknown, known) if refused_first else (known, unknown):

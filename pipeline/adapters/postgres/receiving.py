@@ -380,7 +380,6 @@ def _batch(row: dict[str, Any]) -> Batch:
         source=row["source"],
         state=BatchState(row["state"]),
         opened_at=row["opened_at"],
-        done_at=row["done_at"],
     )
 
 

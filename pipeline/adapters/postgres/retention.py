@@ -79,7 +79,7 @@ def due_files(
     A file of a drive whose track is forgotten is kept by any hold on its time.
     """
     rows = connection.execute(
-        "select s.sha256, s.location from roadwear.stored_file s where s.owner_id = %(o)s "
+        "select s.sha256 from roadwear.stored_file s where s.owner_id = %(o)s "
         "and s.gone_at is null and s.received_at < %(b)s and not exists ("
         "  select 1 from roadwear.held_drive h where h.drive_id in ("
         "    select c.drive_id from roadwear.clip c "
