@@ -15,6 +15,7 @@ from deploy import (
     commands_models,
     commands_people,
     commands_privacy,
+    commands_private,
     commands_retention,
     commands_rig,
     commands_roads,
@@ -35,6 +36,7 @@ app.add_typer(commands_models.app, name="models", help="Detectors: list, check, 
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
+app.add_typer(commands_private.app, name="private", help="Areas of which nothing is kept.")
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")

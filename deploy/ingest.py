@@ -13,10 +13,12 @@ from deploy.doors import REFUSED, expected_failures, progress, say
 from deploy.receiving import Batch, read_batch
 from models import Runtime, load_detector
 from pipeline import wiring
+from pipeline.adapters.postgres.private import load_areas
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
 from pipeline.domain.intake import ReceivedDrive
-from pipeline.line import Means, gather_drive, pieces_of, place_on_roads, process_piece
+from pipeline.domain.quality import ClipQuality, MinuteQuality
+from pipeline.line import Means, cut_drive, gather_drive, pieces_of, place_on_roads, process_piece
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
 
@@ -50,6 +52,7 @@ def receive(
         columns=columns,
         owners=(owner_id, organisation_id(authority), vehicle_id),
     )
+    batch = _without_private(batch, settings)
     known = _known_drive(
         [clip.sha256 for _, clip in batch.received.clips],
         lambda sha256: ledger.drive_of_clip(owner_id, sha256),
@@ -59,9 +62,32 @@ def receive(
             received=_as_known(ledger.load_drive(owner_id, known), batch.received),
             refused=batch.refused,
         )
-    wiring.prepare(batch.received, settings.line())
     ledger.receive(batch.received)
     return batch
+
+
+def _without_private(batch: Batch, settings: wiring.Settings) -> Batch:
+    """Return a batch without what lies in private areas; the files stay as they are.
+
+    Raises:
+        InputError: The drive cannot be placed, or nothing of it is kept.
+    """
+    received = batch.received
+    prepared = wiring.prepare(received, settings.line())
+    with wiring.database(settings).acting_for(received.drive.owner_id) as connection:
+        areas = load_areas(connection)
+    # What was not judged counts as usable, so that a part of it can be private.
+    usable = {
+        clip.sha256: ClipQuality(
+            minutes=(
+                MinuteQuality(from_s=0.0, to_s=clip.duration_s, frames=0, usable=0, reason=None),
+            )
+        )
+        for _, clip in received.clips
+    }
+    cut = cut_drive(replace(received, quality=usable), prepared, areas)
+    quality = {sha256: cut.received.quality[sha256] for sha256 in cut.clips.parts}
+    return replace(batch, received=replace(cut.received, quality=quality))
 
 
 def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:

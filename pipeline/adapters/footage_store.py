@@ -9,12 +9,15 @@ import hashlib
 import os
 import shutil
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from pipeline.adapters.sandbox import Sandbox
-from pipeline.adapters.silence import silence, sound_spans
+from pipeline.adapters.silence import Span, blank, sound_spans
 from pipeline.adapters.tracks import is_track
 from pipeline.domain.errors import InputError, NoRoomError, OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId, UploadId
@@ -22,6 +25,8 @@ from pipeline.domain.receiving import ExpectedFile
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 65536
+# So much of a part shows whether it is blank: a blanked packet has no byte left.
+_SHOWN_BYTES = 256
 
 
 class DamagedOnTheWayError(InputError):
@@ -183,6 +188,34 @@ class FootageStore:
         except OSError:
             return False
 
+    def blank(self, location: str, spans: Sequence[Span]) -> bool:
+        """Take parts of a file out, in place; return whether any of them was still there."""
+        path = Path(location)
+        if not path.exists() or _is_blank(path, spans):
+            return False
+        blank(path, spans)
+        return True
+
+    @contextmanager
+    def blanked_copy(self, location: str, spans: Sequence[Span]) -> Iterator[Path]:
+        """Yield a copy of a file with parts taken out, to see what remains; it goes afterwards.
+
+        Raises:
+            OutageError: There is no room for it, or the disk fails.
+        """
+        path = Path(location)
+        if self.room_bytes() < path.stat().st_size:
+            raise NoRoomError("there is no room to cut a private area out; make room on the disk")
+        copy = self._made(self._root / "arriving") / f"{uuid4()}.copy"
+        try:
+            shutil.copyfile(path, copy)
+            blank(copy, spans)
+            yield copy
+        except OSError as error:
+            raise OutageError(f"footage cannot be copied: {error.strerror}") from error
+        finally:
+            copy.unlink(missing_ok=True)
+
     def remove(self, location: str) -> None:
         """Remove a file of the store; one that is gone is no error.
 
@@ -198,7 +231,7 @@ class FootageStore:
         if self.is_track(str(path)):
             return True
         try:
-            silence(path, self._sandbox.call(sound_spans, str(path)))
+            blank(path, self._sandbox.call(sound_spans, str(path)))
         except InputError:
             # What cannot be opened is refused when it is read, and removed then.
             return False
@@ -226,6 +259,15 @@ class FootageStore:
                 f"the folder for footage, {folder}, cannot be made: {error.strerror}"
             ) from error
         return folder
+
+
+def _is_blank(path: Path, spans: Sequence[Span]) -> bool:
+    """Return whether every part is zeros as far as its first bytes show it."""
+    with path.open("rb") as file:
+        return not any(
+            any(os.pread(file.fileno(), min(length, _SHOWN_BYTES), offset))
+            for offset, length in spans
+        )
 
 
 def _sync(folder: Path) -> None:

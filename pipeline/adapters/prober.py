@@ -1,12 +1,15 @@
 """The prober port: each file is read in a process of its own, with limits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.adapters.blanking import private_bytes
 from pipeline.adapters.judging import look_through
 from pipeline.adapters.probing import probe_file
 from pipeline.adapters.sandbox import Sandbox
 from pipeline.adapters.tracks_csv import ColumnMap
 from pipeline.domain.errors import InputError
+from pipeline.domain.footage import Clip
 from pipeline.domain.ids import ClipSha256
 from pipeline.domain.quality import SeenFrame
 from pipeline.domain.receiving import FileFacts
@@ -45,3 +48,13 @@ class SandboxedProber:
             InputError: It cannot be read within the limits.
         """
         return self._sandbox.call(look_through, location, sha256, every_s)
+
+    def private_bytes(
+        self, location: str, parts: Sequence[tuple[float, float]], clip: Clip
+    ) -> Sequence[tuple[int, int]]:
+        """Return offset and length of the bytes that must go, so that parts are not kept.
+
+        Raises:
+            InputError: They cannot be found, or not within the limits.
+        """
+        return self._sandbox.call(private_bytes, location, tuple(parts), clip)

@@ -15,7 +15,7 @@ import traceback
 from contextlib import suppress
 from typing import BinaryIO
 
-from pipeline.adapters import judging, probing, silence  # noqa: F401 - loaded once, before any fork
+from pipeline.adapters import blanking, judging, probing, silence  # noqa: F401 - loaded once, before any fork
 from pipeline.domain.errors import RoadwearError
 
 _LENGTH_BYTES = 8

@@ -4,7 +4,7 @@ Where sound lies is found by reading the file (in a sandbox); the bytes there be
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -32,9 +32,9 @@ def sound_spans(location: str) -> tuple[Span, ...]:
             if not streams:
                 return ()
             if container.format.name == "mpegts":
-                return tuple(_in_transport_stream(path, {stream.id for stream in streams}))
+                return tuple(payloads_of(path, {stream.id for stream in streams}))
             return tuple(
-                _found(file.fileno(), bytes(packet), packet.pos)
+                find_packet(file.fileno(), bytes(packet), packet.pos)
                 for packet in container.demux(*streams)
                 if packet.size
             )
@@ -42,7 +42,7 @@ def sound_spans(location: str) -> tuple[Span, ...]:
         raise InputError("its sound could not be taken out; record without sound") from error
 
 
-def silence(path: Path, spans: tuple[Span, ...]) -> None:
+def blank(path: Path, spans: Iterable[Span]) -> None:
     """Write zeros over runs of bytes; doing it twice changes nothing."""
     with path.open("r+b") as file:
         for offset, length in spans:
@@ -52,17 +52,26 @@ def silence(path: Path, spans: tuple[Span, ...]) -> None:
         os.fsync(file.fileno())
 
 
-def _found(file: int, content: bytes, position: int | None) -> Span:
+def find_packet(file: int, content: bytes, position: int | None) -> Span:
+    """Return where a packet lies in a file.
+
+    Raises:
+        ValueError: It is not where it is told.
+    """
     if position is not None and position >= 0:
         around = os.pread(file, len(content) + _SEARCH_BYTES, position)
         at = around.find(content)
         if at >= 0:
             return position + at, len(content)
-    raise ValueError("a packet of sound is not where it is told")
+    raise ValueError("a packet is not where it is told")
 
 
-def _in_transport_stream(path: Path, pids: set[int]) -> Iterator[Span]:
-    """Yield the payloads of the packets of sound (ISO 13818-1, 2.4.3.2)."""
+def payloads_of(path: Path, pids: set[int]) -> Iterator[Span]:
+    """Yield the payloads of streams in a transport stream (ISO 13818-1, 2.4.3.2).
+
+    Raises:
+        ValueError: It is out of step.
+    """
     offset = 0
     with path.open("rb") as file:
         while block := file.read(_TS_BYTES * _PACKETS_AT_ONCE):

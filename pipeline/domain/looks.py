@@ -118,6 +118,7 @@ class NotLookedReason(StrEnum):
     FOOTAGE_DAMAGED = "footage_damaged"
     NO_FOOTAGE = "no_footage"
     OUT_OF_VIEW = "out_of_view"
+    PRIVATE = "private"
 
     @property
     def words(self) -> str:
@@ -145,6 +146,7 @@ _REASON_WORDS = {
     NotLookedReason.FOOTAGE_DAMAGED: "the footage is damaged there and could not be decoded",
     NotLookedReason.NO_FOOTAGE: "the track goes there but the footage does not",
     NotLookedReason.OUT_OF_VIEW: "driven, but the road there never came into the camera's view",
+    NotLookedReason.PRIVATE: "in an area of which nothing is kept (a home, a depot)",
 }
 
 

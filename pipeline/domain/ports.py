@@ -115,6 +115,20 @@ class Prober(Protocol):
             InputError: The clip cannot be read.
         """
 
+    def private_bytes(
+        self, location: str, parts: Sequence[tuple[float, float]], clip: Clip
+    ) -> Sequence[tuple[int, int]]:
+        """Return offset and length of the bytes that must go, so that parts are not kept.
+
+        Args:
+            location: Where a clip's bytes are.
+            parts: From and to, in seconds after its first frame.
+            clip: What its index says.
+
+        Raises:
+            InputError: They cannot be found.
+        """
+
 
 class Blobs(Protocol):
     """Keeps pictures under organisation/kind/sha256."""

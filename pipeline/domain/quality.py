@@ -1,7 +1,8 @@
 """How well footage can be judged, minute by minute, and why not where it cannot. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.domain.checks import require, require_share
@@ -103,6 +104,38 @@ class ClipQuality:
             if minute.from_s <= seconds < minute.to_s:
                 return minute.reason
         return self.minutes[-1].reason if self.minutes else None
+
+    def cut(self, parts: Sequence[tuple[float, float]]) -> "ClipQuality":
+        """Return the same with parts of it cut out as private, minutes divided at their edges.
+
+        Args:
+            parts: From and to, in seconds after the first frame.
+        """
+        found = []
+        for minute in self.minutes:
+            inside = {at for part in parts for at in part if minute.from_s < at < minute.to_s}
+            edges = sorted({minute.from_s, minute.to_s, *inside})
+            for from_s, to_s in pairwise(edges):
+                middle = (from_s + to_s) / 2
+                if any(begin <= middle < end for begin, end in parts):
+                    found.append(
+                        MinuteQuality(
+                            from_s=from_s, to_s=to_s, frames=0, usable=0,
+                            reason=NotLookedReason.PRIVATE,
+                        )
+                    )  # fmt: skip
+                    continue
+                share = (to_s - from_s) / (minute.to_s - minute.from_s)
+                found.append(
+                    replace(
+                        minute,
+                        from_s=from_s,
+                        to_s=to_s,
+                        frames=round(minute.frames * share),
+                        usable=round(minute.usable * share),
+                    )
+                )
+        return ClipQuality(minutes=tuple(found))
 
     def seconds_by_reason(self) -> dict[NotLookedReason, float]:
         """Return how long is not used, by reason, the longest first."""

@@ -23,6 +23,7 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
+from pipeline.line.private import AllPrivateError, CutDrive, cut_drive
 from pipeline.line.receive import (
     CardFile,
     CardRules,
@@ -38,8 +39,10 @@ from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, survey_piece
 
 __all__ = [
+    "AllPrivateError",
     "CardFile",
     "CardRules",
+    "CutDrive",
     "Gathered",
     "LineSettings",
     "Means",
@@ -50,6 +53,7 @@ __all__ = [
     "calibrate_drive",
     "calibrate_once",
     "conditions_of",
+    "cut_drive",
     "follow_word",
     "gather_defects",
     "gather_drive",

@@ -110,6 +110,7 @@ def manifest_of(
     read: ReadCard,
     refused_drives: Mapping[int, str],
     warnings: Mapping[int, str] | None = None,
+    unwanted: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Return a line for every file: what became of it, and why.
 
@@ -117,7 +118,9 @@ def manifest_of(
         read: What the files are.
         refused_drives: Of the drives that could not be taken in: number and why.
         warnings: Of drives that were: what is odd.
+        unwanted: By path: why nobody needs a file, nor the card's copy of it.
     """
+    never = unwanted or {}
     drives = read.assembled.drives
     drive_of = {path: i for i, drive in enumerate(drives) for path in paths_of(drive)}
 
@@ -125,6 +128,8 @@ def manifest_of(
         refusal = read.unseen.get(path) or read.assembled.refused.get(path)
         if refusal is not None:
             return Outcome.REFUSED, refusal
+        if path in never:
+            return Outcome.REFUSED, never[path]
         number = drive_of[path]
         if number in refused_drives:
             return Outcome.REFUSED, refused_drives[number]
@@ -149,7 +154,8 @@ def manifest_of(
                 size_bytes=file.size_bytes,
                 sha256=file.sha256,
                 outcome=what,
-                blocks_wiping=what is Outcome.REFUSED,
+                blocks_wiping=what is Outcome.REFUSED
+                and read.same_as.get(file.path, file.path) not in never,
                 sentence=sentence,
             )
             for file, what, sentence in lines

@@ -21,17 +21,22 @@ from pipeline.adapters.postgres.fleet import (
     drives_of_batch,
     load_handed_in,
     load_health,
+    load_roads_around,
 )
+from pipeline.adapters.postgres.intake import load_drive
 from pipeline.adapters.postgres.receiving import load_batch, load_batches, load_manifest
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import BatchId, DepotId, DriveId, OrganisationId
-from pipeline.domain.quality import MinuteQuality
+from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.quality import ClipQuality
 from pipeline.domain.receiving import Batch, BatchState, Depot, Manifest, verdict_of
 from pipeline.review.desk import Desk, require_csrf
+from pipeline.review.drive_map import draw_map, kind_at
 
 _LONDON = ZoneInfo("Europe/London")
 _MOST_BATCHES = 50
 _HEALTH_DAYS = 30
+_MOST_ROADS = 2000
 # Below this share a camera's trouble is not worth a job.
 _WORTH_A_JOB = 0.05
 
@@ -42,9 +47,13 @@ class NoDepotError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripMinute:
-    """A minute on the strip over a drive."""
+    """A minute on the strip over a drive, or a part of one.
 
-    number: int
+    Attributes:
+        span: From when to when, since the footage began.
+    """
+
+    span: str
     kind: str
     words: str
 
@@ -132,9 +141,14 @@ def _add_drives(app: FastAPI, desk: Desk) -> None:
         depot = _depot(desk, request)
         with desk.database.acting_for(depot.owner_id) as connection:
             found = load_handed_in(connection, depot.owner_id, [DriveId(drive_id)])
-        if not found:
-            raise InputError("There is no such drive.")
-        return desk.page(request, "fleet_drive.html", drive=_drive_words(found[0]))
+            received = load_drive(connection, DriveId(drive_id)) if found else None
+            if received is None:
+                raise InputError("There is no such drive.")
+            roads = load_roads_around(connection, received.fixes, most=_MOST_ROADS)
+        return desk.page(
+            request, "fleet_drive.html", drive=_drive_words(found[0]),
+            map=draw_map(received.fixes, roads, kind=kind_at(received, _kind_of)),
+        )  # fmt: skip
 
     @app.get("/fleet/vehicles")
     def vehicles_page(request: Request) -> Response:
@@ -157,7 +171,11 @@ def jobs(health: Sequence[VehicleHealth], *, helpable: bool = True) -> list[Job]
     """
     found: list[tuple[float, Job]] = []
     for one in health:
-        lost = {r: s for r, s in one.lost_s.items() if r.can_be_helped is helpable}
+        lost = {
+            reason: seconds
+            for reason, seconds in one.lost_s.items()
+            if reason.can_be_helped is helpable and reason is not NotLookedReason.PRIVATE
+        }
         share = sum(lost.values()) / one.seconds if one.seconds else 0.0
         if share < _WORTH_A_JOB:
             continue
@@ -202,25 +220,42 @@ def _row(batch: Batch, manifest: Manifest) -> dict[str, object]:
 def _drive_words(drive: HandedIn) -> dict[str, object]:
     minutes = [minute for clip in drive.clips for minute in clip.minutes]
     total = sum(m.to_s - m.from_s for m in minutes)
-    lost = [m for m in minutes if m.reason is not None]
+    lost = [m for m in minutes if m.reason not in {None, NotLookedReason.PRIVATE}]
     reasons = {m.reason for m in lost if m.reason is not None}
     return {
         "id": str(drive.drive_id),
         "vehicle": drive.vehicle,
         "received": london(drive.received_at),
         "minutes": f"{total / 60:.0f} minutes" if total >= 90 else f"{total:.0f} seconds",  # noqa: PLR2004
-        "strip": [_strip_minute(number, m) for number, m in enumerate(minutes, 1)],
+        "strip": _strip(drive.clips),
         "lost": f"{sum(m.to_s - m.from_s for m in lost) / total:.0%}" if total else "0%",
         "helpable": sorted(_sentence(r.words) for r in reasons if r.can_be_helped),
         "weather": sorted(_sentence(r.words) for r in reasons if not r.can_be_helped),
     }
 
 
-def _strip_minute(number: int, minute: MinuteQuality) -> StripMinute:
-    if minute.reason is None:
-        return StripMinute(number=number, kind="good", words="usable")
-    kind = "help" if minute.reason.can_be_helped else "weather"
-    return StripMinute(number=number, kind=kind, words=minute.reason.words)
+def _strip(clips: Sequence[ClipQuality]) -> list[StripMinute]:
+    begins_s, strip = 0.0, []
+    for clip in clips:
+        for minute in clip.minutes:
+            span = f"{_clock(begins_s + minute.from_s)} to {_clock(begins_s + minute.to_s)}"
+            words = "usable" if minute.reason is None else minute.reason.words
+            strip.append(StripMinute(span=span, kind=_kind_of(minute.reason), words=words))
+        begins_s += clip.lasts_s
+    return strip
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _kind_of(reason: object) -> str:
+    if not isinstance(reason, NotLookedReason):
+        return "good"
+    if reason is NotLookedReason.PRIVATE:
+        return "private"
+    return "help" if reason.can_be_helped else "weather"
 
 
 def _health_row(one: VehicleHealth) -> dict[str, str]:

@@ -8,6 +8,8 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.ports import Clock, Prober
+from pipeline.line import PreparedDrive
+from pipeline.uplink.private import Cutting
 
 _GIB = 1 << 30
 
@@ -32,7 +34,7 @@ class Means:
     """What files are taken in with.
 
     Attributes:
-        check: Raises InputError if a drive cannot be placed: its track is abroad, …
+        prepare: Places a drive; raises InputError if it cannot be: its track is abroad, …
     """
 
     database: Database
@@ -40,5 +42,10 @@ class Means:
     store: FootageStore
     prober: Prober
     clock: Clock
-    check: Callable[[ReceivedDrive], object]
+    prepare: Callable[[ReceivedDrive], PreparedDrive]
     limits: Limits = Limits()
+
+    @property
+    def cutting(self) -> Cutting:
+        """What cuts private areas out."""
+        return Cutting(database=self.database, store=self.store, prober=self.prober)

@@ -40,9 +40,13 @@ class BatchReader:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        left_over = True
         while not self._ending:
             self._wake.clear()
             try:
+                if left_over:
+                    self._receiving.finish_cutting()
+                    left_over = False
                 for owner, batch_id in self._receiving.to_do():
                     if self._ending:
                         return

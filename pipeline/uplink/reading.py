@@ -30,8 +30,10 @@ from pipeline.domain.receiving import (
     Outcome,
 )
 from pipeline.line import (
+    AllPrivateError,
     CardFile,
     CardRules,
+    CutDrive,
     ReadCard,
     judge_clips,
     manifest_of,
@@ -41,7 +43,10 @@ from pipeline.line import (
 from pipeline.stages.assemble import AssembleSettings
 from pipeline.stages.judge import JudgeSettings
 from pipeline.uplink.means import Means
+from pipeline.uplink.private import blank_private
 from pipeline.uplink.words import not_arrived, not_read, stored_again
+
+_PRIVATE = "it was taken in a private area, of which nothing is kept"
 
 
 @dataclass(slots=True)
@@ -51,6 +56,12 @@ class _Taken:
     refused: dict[int, str] = field(default_factory=dict)
     warnings: dict[int, str] = field(default_factory=dict)
     drive_of: dict[str, DriveId] = field(default_factory=dict)
+    private: set[str] = field(default_factory=set)
+
+    @property
+    def unwanted(self) -> dict[str, str]:
+        """Files of which nothing is kept, and why."""
+        return dict.fromkeys(self.private - self.drive_of.keys(), _PRIVATE)
 
 
 class CardReading:
@@ -112,14 +123,18 @@ class CardReading:
             on_file=on_file,
         )
         taken = self._take_all(batch, read, stored)
+        self._means.cutting.note_whole(
+            owner, [file for file in read.files if file.path in taken.private]
+        )
         wanted = {file.path for file in open_files}
-        lines = manifest_of(read, taken.refused, taken.warnings).files
+        lines = manifest_of(read, taken.refused, taken.warnings, taken.unwanted).files
         said = [
             *(line for line in lines if line.path in wanted),
             *map(not_arrived, lost),
             *map(stored_again, again),
         ]
         self._tell(batch, said, taken.drive_of, read.assembled.questions)
+        blank_private(self._means.database, self._means.store, owner)
         self._remove_refused(owner, batch_id, said, stored)
         return self._manifest(owner, batch_id)[1]
 
@@ -135,11 +150,27 @@ class CardReading:
         location_of = {file.path: file.location for file in read.files}
         for number, drive in enumerate(read.assembled.drives):
             try:
-                name, unusable = self._take(batch, drive, location_of, stored)
+                kept = self._take(batch, drive, location_of, stored)
+            except AllPrivateError:
+                taken.private.update(paths_of(drive))
+                continue
             except InputError as error:
                 taken.refused[number] = str(error)
                 continue
-            taken.drive_of |= dict.fromkeys(paths_of(drive), name)
+            received = kept.received
+            taken.drive_of |= {
+                **dict.fromkeys(drive.tracks, received.drive.drive_id),
+                **{
+                    path: received.drive.drive_id
+                    for path, clip in drive.clips
+                    if clip.sha256 not in kept.clips.whole
+                },
+            }
+            taken.private |= {p for p, clip in drive.clips if clip.sha256 in kept.clips.whole}
+            if len(received.fixes) < len(drive.fixes):
+                taken.private.update(drive.tracks)
+            vehicle = drive.vehicle or batch.fleet_number
+            unusable = words_of(list(received.quality.values()), vehicle)
             odd = self._odd_picture(batch, drive)
             if odd is not None or unusable is not None:
                 taken.warnings[number] = "; ".join(filter(None, (unusable, odd)))
@@ -174,10 +205,11 @@ class CardReading:
         drive: AssembledDrive,
         location_of: Mapping[str, str],
         stored: Mapping[str, StoredFile],
-    ) -> tuple[DriveId, str | None]:
-        """Store a drive, and return its id and what of it is unusable.
+    ) -> CutDrive:
+        """Store a drive, and return what of it is kept.
 
         Raises:
+            AllPrivateError: Nothing of it is.
             InputError: Its vehicle is not known, it cannot be placed, or it still has sound.
         """
         number = drive.vehicle or batch.fleet_number
@@ -203,10 +235,11 @@ class CardReading:
             clock=drive.clock,
             started_at=drive.started_at,
         )
-        self._means.check(received)
+        prepared = self._means.prepare(received)
         quality = judge_clips(received.clips, prober=self._means.prober, settings=JudgeSettings())
-        self._means.ledger.receive(replace(received, quality=quality), fleet_number=number)
-        return received.drive.drive_id, words_of(list(quality.values()), number)
+        kept = self._means.cutting.cut(replace(received, quality=quality), prepared)
+        self._means.ledger.receive(kept.received, fleet_number=number)
+        return kept
 
     def _tell(
         self,

@@ -32,6 +32,7 @@ from pipeline.line import (
     CardFile,
 )
 from pipeline.uplink.means import Limits, Means
+from pipeline.uplink.private import blank_private
 from pipeline.uplink.reading import CardReading
 from pipeline.uplink.words import not_taken_in, said_at_once
 
@@ -242,6 +243,15 @@ class Receiving:
     def fail(self, owner: OrganisationId, batch_id: BatchId) -> None:
         """End a batch that cannot be read by a fault of ours: nothing of it is thrown away."""
         CardReading(self._means).fail(owner, batch_id)
+
+    def finish_cutting(self) -> int:
+        """Take out what a server that was killed left of private areas; return of how many files.
+
+        Raises:
+            OutageError: Something outside does not answer.
+        """
+        owners = rows.all_organisations(self._means.database)
+        return sum(blank_private(self._means.database, self.store, owner) for owner in owners)
 
     def to_do(self) -> tuple[tuple[OrganisationId, BatchId], ...]:
         """Return the batches that wait to be read, also those a killed server left."""

@@ -16,10 +16,16 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.postgres import retention as rows
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.receiving import lock_bytes, note_gone, received_when
+from pipeline.adapters.postgres.receiving import (
+    all_organisations,
+    lock_bytes,
+    note_gone,
+    received_when,
+)
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId
 from pipeline.domain.keeping import Kind
+from pipeline.uplink.private import blank_private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +124,14 @@ class Keeper:
     def again(self) -> int:
         """Remove what is in the ledger and there again, after a restore; return how much.
 
+        What was cut out because it is private goes again likewise.
+
         What was handed in or made anew since it was removed stays, and what a hold keeps.
         """
-        count = 0
+        count = sum(
+            blank_private(self.database, self.store, owner)
+            for owner in all_organisations(self.database)
+        )
         for gone in self.ledger:
             owner = OrganisationId(UUID(gone.owner_id))
             if gone.kind is Kind.FOOTAGE:

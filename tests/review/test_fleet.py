@@ -1,6 +1,5 @@
 """Fleet staff's pages: who may see them, and what they say of cameras and drives."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,14 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.depots import close_depot
 from pipeline.adapters.postgres.fleet import VehicleHealth
 from pipeline.adapters.postgres.ledger import PostgresLedger
-from pipeline.domain.ids import ClipSha256, organisation_id
+from pipeline.domain.ids import organisation_id
 from pipeline.domain.looks import NotLookedReason
-from pipeline.domain.receiving import ExpectedFile
 from pipeline.review import create_app
 from pipeline.review.fleet import jobs
 from tests.builders import NOON
 from tests.review.test_pages import Browser
 from tests.stored import RULES
-from tests.uplink.serving import add_depot, receiving_in, write_drive
+from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
 
 @pytest.fixture
@@ -61,23 +59,15 @@ def test_a_drive_is_shown_to_its_own_depot_alone(
     _, other_key = add_depot(database, "South")
     receiving = receiving_in(database, tmp_path / "store")
     (clip,) = write_drive(tmp_path / "card", NOON, clips=1)
-    content = clip.read_bytes()
-    batch = receiving.open(depot, fleet_number="", source="test").batch_id
-    sha256 = ClipSha256(hashlib.sha256(content).hexdigest())
-    file = ExpectedFile(path="<b>a.mp4", size_bytes=len(content), sha256=sha256)
-    receiving.announce(depot, batch, [file])
-    arriving = receiving.begin_upload(depot, batch, file.path)
-    receiving.store.append(arriving.upload_id, 0, content)
-    receiving.arrived(depot, arriving)
-    receiving.close(depot, batch)
-    receiving.read(depot.owner_id, batch)
+    clip.rename(tmp_path / "card" / "<b>a.mp4")
+    batch = hand_in(receiving, depot, tmp_path / "card")
     (drive,) = PostgresLedger(database, SystemClock()).drives_of(organisation_id("North"))
 
     page = with_key(client, key)
     assert "Safe to wipe all 1 files stored and checked" in page.get(f"/fleet/uploads/{batch}")
     assert "<b>a.mp4" not in page.html
     assert "A drive of vehicle 1142" in page.get(f"/fleet/drives/{drive}")
-    assert "Minute 1: usable" in page.html
+    assert "0:00 to 0:06: usable" in page.html
     assert "51.5" not in page.html
     assert "1142" in page.get("/fleet/vehicles")
 

@@ -12,8 +12,9 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.prober import SandboxedProber
-from pipeline.domain.ids import organisation_id
-from pipeline.domain.receiving import Depot
+from pipeline.adapters.video_pyav import sha256_of_file
+from pipeline.domain.ids import BatchId, organisation_id
+from pipeline.domain.receiving import Depot, ExpectedFile
 from pipeline.line import LineSettings
 from pipeline.simulator.recorders import add_blackvue_gps
 from pipeline.uplink.means import Limits, Means
@@ -34,7 +35,7 @@ def receiving_in(
             store=FootageStore(folder, reserve_bytes=reserve_bytes),
             prober=SandboxedProber(),
             clock=SystemClock(),
-            check=lambda received: wiring.prepare(received, SETTINGS),
+            prepare=lambda received: wiring.prepare(received, SETTINGS),
             limits=Limits(**limits),
         )
     )
@@ -71,3 +72,26 @@ def write_drive(
         places = [(lat + (6 * number + second) * 9e-5, -0.1) for second in range(7)]
         written.append(add_blackvue_gps(clip, places, gps_at=at, clock_at=at))
     return written
+
+
+def hand_in(receiving: Receiving, depot: Depot, card: Path, *, read: bool = True) -> BatchId:
+    """Hand in every file of a folder that is wanted, without a network; return the batch."""
+    batch = receiving.open(depot, fleet_number="", source="test").batch_id
+    paths = sorted(path for path in card.rglob("*") if path.is_file())
+    files = [
+        ExpectedFile(
+            path=path.relative_to(card).as_posix(),
+            size_bytes=path.stat().st_size,
+            sha256=sha256_of_file(path),
+        )
+        for path in paths
+    ]
+    for file in receiving.announce(depot, batch, files).files:
+        if file.outcome is None:
+            arriving = receiving.begin_upload(depot, batch, file.path)
+            receiving.store.append(arriving.upload_id, 0, (card / file.path).read_bytes())
+            receiving.arrived(depot, arriving)
+    receiving.close(depot, batch)
+    if read:
+        receiving.read(depot.owner_id, batch)
+    return batch

@@ -20,12 +20,11 @@ from pipeline.domain.ids import UploadId, organisation_id
 from pipeline.domain.keeping import DEFAULT_DAYS, Hold, Kind
 from pipeline.domain.places import LonLat
 from pipeline.domain.receiving import Depot, ExpectedFile
-from pipeline.uplink.client import Notes, Progress, hashed_files
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.retention import DeletionLedger, Keeper
 from tests.builders import NOON
 from tests.stored import store_a_queue
-from tests.uplink.serving import add_depot, receiving_in, write_drive
+from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
 NORTH = organisation_id("North")
 
@@ -85,19 +84,7 @@ def kept(database: Database, tmp_path: Path) -> Kept:
     receiving = receiving_in(database, tmp_path / "store")
     depot, _ = add_depot(database)
     write_drive(tmp_path / "card", NOON)
-    files, _ = hashed_files(tmp_path / "card", Notes(tmp_path, "c"), Progress())
-    batch = receiving.open(depot, fleet_number="", source="test")
-    receiving.announce(
-        depot,
-        batch.batch_id,
-        [ExpectedFile(path=f.path, size_bytes=f.size_bytes, sha256=f.sha256) for f in files],  # type: ignore[arg-type]
-    )
-    for file in files:
-        arriving = receiving.begin_upload(depot, batch.batch_id, file.path)
-        receiving.store.append(arriving.upload_id, 0, file.location.read_bytes())
-        receiving.arrived(depot, arriving)
-    receiving.close(depot, batch.batch_id)
-    receiving.read(NORTH, batch.batch_id)
+    hand_in(receiving, depot, tmp_path / "card")
     return Kept(database, receiving, depot, tmp_path)
 
 

@@ -9,12 +9,16 @@ from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.intake import load_quality
 from pipeline.domain.ids import BatchId, ClipSha256, DriveId, OrganisationId
 from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.places import LonLat
 from pipeline.domain.quality import ClipQuality
+from pipeline.domain.track import RawFix
+
+_AROUND_M = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedIn:
-    """A drive as fleet staff see it: never where or how fast it was driven."""
+    """A drive as fleet staff see it: never when or how fast it was somewhere."""
 
     drive_id: DriveId
     vehicle: str
@@ -69,6 +73,34 @@ def drives_of_batch(connection: Connection, batch_id: BatchId) -> tuple[DriveId,
         (batch_id,),
     )
     return tuple(DriveId(UUID(str(row["drive_id"]))) for row in rows)
+
+
+def load_roads_around(
+    connection: Connection, fixes: Sequence[RawFix], *, most: int
+) -> tuple[tuple[LonLat, ...], ...]:
+    """Return the lines of the network in use around a drive; none where there is no network.
+
+    Args:
+        connection: Acting for whom the network belongs to; others see none.
+        fixes: Of the drive.
+        most: Lines; where there are more, the longest ones.
+    """
+    if not fixes:
+        return ()
+    lons, lats = [f.place.lon_deg for f in fixes], [f.place.lat_deg for f in fixes]
+    rows = connection.execute(
+        "with box as (select ST_Transform(ST_MakeEnvelope(%s, %s, %s, %s, 4326), 27700) as area) "
+        "select ST_AsGeoJSON(ST_Transform(s.line, 4326), 6)::json as line "
+        "from roadwear.road_section s, box where s.network_id = ("
+        "select network_id from roadwear.road_network where authority_id = roadwear.acting_for() "
+        "order by loaded_at desc limit 1) and s.line && ST_Expand(box.area, %s) "
+        "order by ST_Length(s.line) desc limit %s",
+        (min(lons), min(lats), max(lons), max(lats), _AROUND_M, most),
+    )
+    return tuple(
+        tuple(LonLat(lon_deg=lon, lat_deg=lat) for lon, lat, *_ in row["line"]["coordinates"])
+        for row in rows
+    )
 
 
 def load_health(

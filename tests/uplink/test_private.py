@@ -1,0 +1,205 @@
+"""Nothing is kept of what lies in a private area: no position, no picture, also after a restore."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import av
+import pytest
+
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres import private as rows
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.prober import SandboxedProber
+from pipeline.adapters.probing import probe_file
+from pipeline.adapters.video_pyav import sha256_of_file
+from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.places import LonLat
+from pipeline.domain.private import PrivateArea
+from pipeline.domain.receiving import Depot, Manifest, Outcome, verdict_of
+from pipeline.simulator.recorders import add_blackvue_gps, gpx, write_recording
+from pipeline.uplink import private, reading
+from pipeline.uplink.receiving import Receiving
+from tests.builders import NOON
+from tests.uplink.serving import add_depot, hand_in, receiving_in
+
+STEP = 9e-5  # degrees of latitude: ten metres
+HOME = LonLat(lon_deg=-0.1, lat_deg=51.5)
+
+
+def places(begins: int, seconds: int) -> list[tuple[float, float]]:
+    """Ten metres a second northwards, from so many seconds after home."""
+    return [(HOME.lat_deg + STEP * (begins + s), HOME.lon_deg) for s in range(seconds + 1)]
+
+
+def a_clip(path: Path, begins: int, seconds: int = 30, *, inside: bool = True) -> Path:
+    at = NOON + timedelta(seconds=begins)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_recording(path, seconds=seconds, created=at, seed=begins)
+    return (
+        add_blackvue_gps(path, places(begins, seconds), gps_at=at, clock_at=at) if inside else path
+    )
+
+
+def with_area(database: Database, depot: Depot, radius_m: float = 100.0) -> None:
+    area = PrivateArea(area_id=uuid4(), name="Depot", centre=HOME, radius_m=radius_m)
+    with database.acting_for(depot.owner_id) as connection:
+        rows.add_area(connection, depot.owner_id, area, said_by="a test")
+
+
+def handed_in(receiving: Receiving, depot: Depot, card: Path) -> Manifest:
+    return receiving.manifest(depot.owner_id, hand_in(receiving, depot, card))[1]
+
+
+def stored(receiving: Receiving, depot: Depot, clip: Path) -> Path:
+    return receiving.store.place(depot.owner_id, sha256_of_file(clip))
+
+
+def drive_of(database: Database, depot: Depot, clip: Path) -> ReceivedDrive:
+    ledger = PostgresLedger(database, SystemClock())
+    drive_id = ledger.drive_of_clip(depot.owner_id, sha256_of_file(clip))
+    assert drive_id is not None
+    return ledger.load_drive(depot.owner_id, drive_id)
+
+
+def shown_s(path: Path) -> set[int]:
+    """The seconds of a clip of which a picture can be decoded."""
+    found = set()
+    with av.open(str(path)) as container:
+        for packet in container.demux(container.streams.video[0]):
+            try:
+                found |= {int(frame.time or 0) for frame in packet.decode()}
+            except av.error.FFmpegError:
+                continue
+    return found
+
+
+def positions_of(database: Database, depot: Depot) -> list[float]:
+    with database.acting_for(depot.owner_id) as connection:
+        found = connection.execute("select lat_deg from roadwear.drive_fix order by ordinal")
+        return [row["lat_deg"] for row in found]
+
+
+def test_a_vehicle_leaves_its_depot(database: Database, tmp_path: Path) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    first = a_clip(tmp_path / "card" / "a.mp4", 0)
+    second = a_clip(tmp_path / "card" / "b.mp4", 30)
+
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+
+    assert [file.outcome for file in manifest.files] == [Outcome.ACCEPTED] * 2
+    assert "area of which nothing is kept" in manifest.files[0].sentence
+    assert verdict_of(manifest).safe
+    kept = positions_of(database, depot)
+    assert min(kept) == pytest.approx(HOME.lat_deg + 10 * STEP, abs=1.5 * STEP)
+    assert len(kept) == pytest.approx(50, abs=2)
+    seen = shown_s(stored(receiving, depot, first))
+    assert min(seen) in range(11, 15) and max(seen) == 29
+    assert shown_s(stored(receiving, depot, second)) == set(range(30))
+    facts = probe_file(str(stored(receiving, depot, first)), "a.mp4", "0" * 64)
+    assert facts.recording is not None and not facts.recording.fixes
+
+
+def test_what_is_kept_is_dated_as_before_and_the_rest_was_not_looked_at(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    first = a_clip(tmp_path / "card" / "a.mp4", 0)
+    handed_in(receiving, depot, tmp_path / "card")
+
+    sha256 = sha256_of_file(first)
+    received = drive_of(database, depot, first)
+
+    assert received.clips[0][1].started_at == NOON
+    quality = received.quality[sha256]
+    assert quality.reason_at(2.0) is NotLookedReason.PRIVATE
+    assert quality.reason_at(25.0) is not NotLookedReason.PRIVATE
+
+
+def test_a_drive_in_the_depot_alone_is_not_kept_and_its_card_may_be_wiped(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot, radius_m=5000.0)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+    assert manifest.files[0].outcome is Outcome.REFUSED
+    assert not manifest.files[0].blocks_wiping
+    assert not stored(receiving, depot, clip).exists()
+    assert positions_of(database, depot) == []
+
+
+def test_a_clip_that_shows_nothing_else_goes_and_the_next_is_dated_right(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot, radius_m=305.0)
+    first = a_clip(tmp_path / "card" / "a.mp4", 0)
+    second = a_clip(tmp_path / "card" / "b.mp4", 30)
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+    assert [f.outcome for f in manifest.files] == [Outcome.REFUSED, Outcome.ACCEPTED]
+    assert not manifest.files[0].blocks_wiping
+    assert not stored(receiving, depot, first).exists()
+    clips = drive_of(database, depot, second).clips
+    assert [clip.started_at for _, clip in clips] == [NOON + timedelta(seconds=30)]
+
+
+def test_a_track_beside_goes_and_footage_is_cut_by_it(database: Database, tmp_path: Path) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0, inside=False)
+    track = tmp_path / "card" / "a.gpx"
+    track.write_bytes(gpx(NOON, places(0, 30)))
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+    assert [f.outcome for f in manifest.files] == [Outcome.ACCEPTED] * 2
+    assert not any(stored(receiving, depot, track).read_bytes())
+    assert min(shown_s(stored(receiving, depot, clip))) in range(11, 17)
+    again = handed_in(receiving, depot, tmp_path / "card")
+    assert [f.outcome for f in again.files] == [Outcome.ALREADY_THERE] * 2
+    assert verdict_of(again).safe
+
+
+def test_a_server_killed_before_it_cut_and_a_restored_backup_change_nothing(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "blank_private", killed)
+    with pytest.raises(KeyboardInterrupt):
+        handed_in(receiving, depot, tmp_path / "card")
+    monkeypatch.undo()
+    place = stored(receiving, depot, clip)
+    assert 0 in shown_s(place)
+
+    assert receiving.finish_cutting() == 1
+    assert min(shown_s(place)) >= 11
+    assert receiving.finish_cutting() == 0
+
+    shutil.copyfile(clip, place)  # as a backup of before has it
+    assert private.blank_private(database, receiving.store, depot.owner_id) == 1
+    assert min(shown_s(place)) >= 11
+
+
+def test_footage_whose_positions_cannot_be_cut_out_is_refused(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+    # A prober that misses what lies beside the streams stands for a camera nobody knows.
+    monkeypatch.setattr(SandboxedProber, "private_bytes", lambda *_: ())
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+    assert manifest.files[0].outcome is Outcome.REFUSED and manifest.files[0].blocks_wiping
+    assert "cannot be cut out" in manifest.files[0].sentence
+    assert not stored(receiving, depot, clip).exists()
+    assert not list((tmp_path / "store" / "arriving").iterdir())
