@@ -132,11 +132,24 @@ class FileOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What nothing in the files says, and a person may know.
+
+    Attributes:
+        path: Of the file that is asked about.
+        words: One plain question.
+    """
+
+    path: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What became of every file that was handed in, in order of their names."""
 
     files: tuple[FileOutcome, ...]
-    questions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
@@ -217,4 +230,4 @@ class Assembled:
     drives: tuple[AssembledDrive, ...]
     refused: Mapping[str, str]
     remarks: Mapping[str, str]
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pipeline.domain.footage import Clip
 from pipeline.domain.ids import ClipSha256
@@ -56,11 +57,13 @@ class CardRules:
     Attributes:
         vehicle_of_camera: Fleet number by the camera's serial number.
         vehicles: Fleet numbers that are known.
+        began: By path: when footage began, as a person says who was asked.
     """
 
     assemble: AssembleSettings = field(default_factory=AssembleSettings)
     vehicle_of_camera: Mapping[str, str] = field(default_factory=dict)
     vehicles: frozenset[str] = frozenset()
+    began: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def read_card(
@@ -100,6 +103,7 @@ def read_card(
             settings=rules.assemble,
             vehicle_of_camera=rules.vehicle_of_camera,
             vehicles=rules.vehicles,
+            began=rules.began,
         ),
         unseen=unseen,
         same_as=same_as,

@@ -125,7 +125,7 @@ def session_of(secret_key: str, *, https_only: bool) -> Middleware:
 def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
     if path.startswith("/fleet"):
-        return "/fleet"
+        return path.removesuffix("/answer") if path.endswith("/answer") else "/fleet"
     return "/queue" if path.startswith("/words/") else re.sub(r"/(decision|join|split)$", "", path)
 
 

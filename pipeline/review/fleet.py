@@ -6,13 +6,14 @@ A depot signs in with its key. No page shows who drove, how fast, or where a veh
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
 
 from pipeline.adapters.postgres.depots import depot_of_key, load_depot
 from pipeline.adapters.postgres.fleet import (
@@ -24,8 +25,13 @@ from pipeline.adapters.postgres.fleet import (
     load_roads_around,
 )
 from pipeline.adapters.postgres.intake import load_drive
-from pipeline.adapters.postgres.receiving import load_batch, load_batches, load_manifest
-from pipeline.domain.errors import InputError
+from pipeline.adapters.postgres.receiving import (
+    answer,
+    load_batch,
+    load_batches,
+    load_manifest,
+)
+from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.ids import BatchId, DepotId, DriveId, OrganisationId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.quality import ClipQuality
@@ -37,6 +43,7 @@ _LONDON = ZoneInfo("Europe/London")
 _MOST_BATCHES = 50
 _HEALTH_DAYS = 30
 _MOST_ROADS = 2000
+_EARLIEST_YEAR = 2000
 # Below this share a camera's trouble is not worth a job.
 _WORTH_A_JOB = 0.05
 
@@ -67,6 +74,39 @@ class Job:
     share: str
 
 
+class AnswerForm(BaseModel):
+    """When a file began: what the page sends."""
+
+    csrf: str
+    path: str
+    day: str = ""
+    month: str = ""
+    year: str = ""
+    hour: str = ""
+    minute: str = ""
+    second: str = ""
+
+    def began_at(self, now: datetime) -> datetime:
+        """Return the instant that was written, UK time.
+
+        Raises:
+            RuleError: It is no date and time, or not of the past.
+        """
+        try:
+            said = datetime(
+                int(self.year), int(self.month), int(self.day), int(self.hour),
+                int(self.minute or 0), int(self.second or 0), tzinfo=_LONDON,
+            )  # fmt: skip
+        except ValueError as error:
+            raise RuleError(
+                "Write the date as day, month and year, and the time as hour, minute and second, "
+                "like 10 2 2026, 14 05 30."
+            ) from error
+        if not said.year >= _EARLIEST_YEAR or said > now:
+            raise RuleError("That date is not one on which this can have been recorded.")
+        return said.astimezone(UTC)
+
+
 def session_depot(desk: Desk, request: Request) -> Depot | None:
     """Return which depot is signed in, if its key still holds."""
     try:
@@ -82,6 +122,7 @@ def add_fleet(app: FastAPI, desk: Desk) -> None:
     """Add the pages."""
     _add_key(app, desk)
     _add_uploads(app, desk)
+    _add_answers(app, desk)
     _add_drives(app, desk)
 
 
@@ -133,6 +174,19 @@ def _add_uploads(app: FastAPI, desk: Desk) -> None:
             verdict=verdict_of(manifest), manifest=manifest, row=_row(batch, manifest),
             drives=[_drive_words(drive) for drive in drives],
         )  # fmt: skip
+
+
+def _add_answers(app: FastAPI, desk: Desk) -> None:
+    @app.post("/fleet/uploads/{batch_id}/answer")
+    def answer_form(
+        request: Request, batch_id: UUID, form: Annotated[AnswerForm, Form()]
+    ) -> Response:
+        require_csrf(request, form.csrf)
+        depot = _depot(desk, request)
+        began_at = form.began_at(desk.clock.now())
+        with desk.database.acting_for(depot.owner_id) as connection:
+            answer(connection, BatchId(batch_id), form.path, began_at, said_by=depot.name)
+        return RedirectResponse(f"/fleet/uploads/{batch_id}", status_code=303)
 
 
 def _add_drives(app: FastAPI, desk: Desk) -> None:

@@ -14,7 +14,7 @@ from statistics import median
 from pipeline.domain.cardpaths import by_product
 from pipeline.domain.channels import Channel, Facing, channel_of
 from pipeline.domain.footage import Clip
-from pipeline.domain.receiving import Assembled, AssembledDrive, FileFacts
+from pipeline.domain.receiving import Assembled, AssembledDrive, FileFacts, Question
 from pipeline.domain.track import ClockOffset, RawFix
 
 _HOUR = timedelta(hours=1)
@@ -123,6 +123,7 @@ def assemble(
     settings: AssembleSettings,
     vehicle_of_camera: Mapping[str, str],
     vehicles: frozenset[str] = frozenset(),
+    began: Mapping[str, datetime] | None = None,
 ) -> Assembled:
     """Make drives of files.
 
@@ -131,6 +132,8 @@ def assemble(
         settings: What counts as one drive.
         vehicle_of_camera: Fleet number by the camera's serial number.
         vehicles: Fleet numbers that are known: a folder called so says whose footage it holds.
+        began: By path: when footage began, as a person says who was asked. The camera's other
+            files are dated by it too.
     """
     work = _Assembly(settings)
     work.refused.update({f.path: f.refusal for f in files if f.refusal is not None})
@@ -140,6 +143,7 @@ def assemble(
     work.footage_folders = {_folder(one.facts.path) for one in footage}
     for camera in _by_camera(footage, vehicle_of_camera, vehicles).values():
         _mend_camera_clock(camera.footage)
+        _date_as_said(camera.footage, began or {})
         for run in work.runs(camera.footage):
             work.close(run, camera.vehicle, tracks)
     work.refuse_lonely(tracks)
@@ -165,7 +169,7 @@ class _Assembly:
     drives: list[AssembledDrive] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
-    questions: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     used_tracks: set[str] = field(default_factory=set)
     footage_folders: set[str] = field(default_factory=set)
 
@@ -266,8 +270,10 @@ class _Assembly:
                     "it carries neither a date nor positions, and no track is as long as it; say "
                     "when it began, or give it the name of its track"
                 )
-                self.questions.append(f"When did {one.facts.path} begin (date and time)?")
+                self._ask(one)
             elif any_track:
+                if one is run[0]:
+                    self._ask(one)
                 self.refused[one.facts.path] = (
                     "it has no positions inside, and no track on the card is of its time; hand in "
                     "the track of that drive with it"
@@ -277,6 +283,17 @@ class _Assembly:
                     "it has no positions: neither inside the footage nor in a track file beside "
                     "it; switch the camera's GPS on, or hand in the track of that drive"
                 )
+
+    def _ask(self, one: _Footage) -> None:
+        path = one.facts.path
+        if one.started_at is None:
+            words = f"When did {path} begin?"
+        else:
+            words = (
+                f"When did {path} begin? It says {one.started_at:%d %B %Y, %H:%M:%S} UTC, and no "
+                "track is of that time."
+            )
+        self.questions.append(Question(path=path, words=words))
 
 
 def _footage(facts: FileFacts, clip: Clip) -> _Footage:
@@ -330,6 +347,23 @@ def _mend_camera_clock(footage: Sequence[_Footage]) -> None:
                 f"without GPS, {one.facts.path} is dated by the camera's clock, which its other "
                 f"files show to be {_apart(behind_s)}"
             )
+
+
+def _date_as_said(footage: Sequence[_Footage], began: Mapping[str, datetime]) -> None:
+    """Date footage as a person said, and the camera's other files by the offset that this shows."""
+    said = [one for one in footage if one.facts.path in began and not one.by_gps]
+    offsets = [
+        (began[one.facts.path] - one.clip.started_at).total_seconds()
+        for one in said
+        if one.clip.started_at is not None
+    ]
+    for one in footage:
+        if one in said:
+            one.started_at = began[one.facts.path]
+            one.notes.append("dated as a person said who was asked")
+        elif offsets and not one.by_gps and one.clip.started_at is not None:
+            one.started_at = one.clip.started_at + timedelta(seconds=median(offsets))
+            one.notes.append("dated as a person said of this camera's clock")
 
 
 def _clock(run: Sequence[_Footage]) -> ClockOffset | None:

@@ -28,6 +28,7 @@ from pipeline.domain.receiving import (
     FileOutcome,
     Manifest,
     Outcome,
+    Question,
 )
 from pipeline.line import (
     AllPrivateError,
@@ -135,7 +136,9 @@ class CardReading:
         ]
         self._tell(batch, said, taken.drive_of, read.assembled.questions)
         blank_private(self._means.database, self._means.store, owner)
-        self._remove_refused(owner, batch_id, said, stored)
+        if not read.assembled.questions:
+            # Whoever is asked need not hand anything in again.
+            self._remove_refused(owner, batch_id, said, stored)
         return self._manifest(owner, batch_id)[1]
 
     def fail(self, owner: OrganisationId, batch_id: BatchId) -> None:
@@ -183,6 +186,7 @@ class CardReading:
             assemble=AssembleSettings(forward_channel=channel),
             vehicle_of_camera=depots.cameras_of_vehicles(connection, batch.owner_id),
             vehicles=depots.fleet_numbers(connection, batch.owner_id),
+            began=rows.answers(connection, batch.batch_id),
         )
 
     def _odd_picture(self, batch: Batch, drive: AssembledDrive) -> str | None:
@@ -246,7 +250,7 @@ class CardReading:
         batch: Batch,
         said: Sequence[FileOutcome],
         drive_of: Mapping[str, DriveId],
-        questions: Sequence[str],
+        questions: Sequence[Question],
     ) -> None:
         with self._means.database.acting_for(batch.owner_id) as connection:
             for file in said:

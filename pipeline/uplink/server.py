@@ -127,7 +127,7 @@ class Uplink:
             {
                 "state": batch.state,
                 "files": _lines(manifest),
-                "questions": list(manifest.questions),
+                "questions": [question.words for question in manifest.questions],
                 "safe_to_wipe": verdict.safe,
                 "verdict": verdict.words,
             }

@@ -15,7 +15,9 @@ from pipeline.domain.ids import organisation_id
 from pipeline.domain.looks import NotLookedReason
 from pipeline.review import create_app
 from pipeline.review.fleet import jobs
+from pipeline.simulator.recorders import gpx
 from tests.builders import NOON
+from tests.footage import write_plain
 from tests.review.test_pages import Browser
 from tests.stored import RULES
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
@@ -97,3 +99,39 @@ def test_one_job_for_a_vehicle_and_the_weather_apart() -> None:
     assert [(job.vehicle, job.share) for job in jobs(found)] == [("2", "63%"), ("1", "30%")]
     assert "fix its mount" in jobs(found)[1].words
     assert [(j.vehicle, j.share) for j in jobs(found, helpable=False)] == [("1", "50%")]
+
+
+def test_a_question_is_answered_on_the_page_and_nothing_is_handed_in_again(
+    client: TestClient, database: Database, tmp_path: Path
+) -> None:
+    depot, key = add_depot(database)
+    receiving = receiving_in(database, tmp_path / "store")
+    card = tmp_path / "card"
+    card.mkdir()
+    write_plain(card / "a.mp4", created=None)
+    places = [(51.5 + 9e-5 * i, -0.1) for i in range(600)]
+    (card / "day.gpx").write_bytes(gpx(NOON, places))
+    batch = hand_in(receiving, depot, card)
+    page = with_key(client, key)
+    assert "When did a.mp4 begin?" in page.get(f"/fleet/uploads/{batch}")
+    path = f"/fleet/uploads/{batch}/answer"
+
+    def said(status: int = 200, **time: str) -> str:
+        fields = {"path": "a.mp4", "day": "10", "month": "2", "year": "2026", **time}
+        return page.post(path, fields, status=status)
+
+    page.get(f"/fleet/uploads/{batch}")
+    assert "Write the date as day, month and year" in said(422, hour="25")
+    page.get(f"/fleet/uploads/{batch}")
+    assert "not one on which this can have been" in said(422, year="2126", hour="12")
+    page.get(f"/fleet/uploads/{batch}")
+    assert "This was not asked" in said(422, path="b.mp4", hour="12")
+
+    page.get(f"/fleet/uploads/{batch}")
+    assert "being read" in said(hour="12", minute="5", second="30")
+    receiving.read(depot.owner_id, batch)
+
+    assert "Safe to wipe all 2 files" in page.get(f"/fleet/uploads/{batch}")
+    assert "from 2026-02-10 12:05:30 UTC" in page.get(f"/fleet/uploads/{batch}")
+    page.get("/fleet/key")
+    assert "somebody has answered it meanwhile" in said(422, hour="12")

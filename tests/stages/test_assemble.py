@@ -54,10 +54,12 @@ def track(path: str, begins: datetime, seconds: int = 60, *, counted: bool = Fal
     )
 
 
-def put_together(*files: FileFacts, **changes: float) -> Assembled:
+def put_together(
+    *files: FileFacts, began: dict[str, datetime] | None = None, **changes: float
+) -> Assembled:
     return assemble(
         files, settings=AssembleSettings(**changes), vehicle_of_camera={"S7": "1142"},  # type: ignore[arg-type]
-        vehicles=frozenset({"2001"}),
+        vehicles=frozenset({"2001"}), began=began,
     )  # fmt: skip
 
 
@@ -153,7 +155,23 @@ def test_what_has_no_positions_is_refused_in_words_and_asked_about_once() -> Non
     assert "switch the camera's GPS on" in alone.refused["a.mp4"]
     assert "no track on the card is of its time" in other_day.refused["a.mp4"]
     assert "neither a date nor positions" in undated.refused["a.mp4"]
-    assert undated.questions == ("When did a.mp4 begin (date and time)?",)
+    assert [q.words for q in undated.questions] == ["When did a.mp4 begin?"]
+    assert [q.path for q in other_day.questions] == ["a.mp4"]
+    assert "It says 10 February 2026, 12:00:00 UTC" in other_day.questions[0].words
+
+
+def test_an_answer_dates_the_file_and_the_camera_s_others() -> None:
+    # The camera's clock stood two days back; a run of two files, of which the first is asked.
+    card = (footage("a.mp4"), footage("b.mp4", after(60)), track("x.gpx", NOON + 2 * DAY, 150))
+    asked = put_together(*card)
+    assert [q.path for q in asked.questions] == ["a.mp4"]
+
+    said = put_together(*card, began={"a.mp4": NOON + 2 * DAY})
+
+    assert said.questions == ()
+    (drive,) = said.drives
+    assert [clip.started_at for _, clip in drive.clips] == [NOON + 2 * DAY, after(60) + 2 * DAY]
+    assert drive.tracks == ("x.gpx",)
 
 
 def test_the_vehicle_is_known_by_its_camera_or_by_the_folder() -> None:

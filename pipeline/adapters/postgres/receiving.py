@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.adapters.postgres.database import Connection, Database
-from pipeline.domain.errors import InputError, NotThereError
+from pipeline.domain.errors import InputError, NotThereError, RuleError
 from pipeline.domain.ids import (
     BatchId,
     ClipSha256,
@@ -23,6 +23,7 @@ from pipeline.domain.receiving import (
     FileOutcome,
     Manifest,
     Outcome,
+    Question,
 )
 
 
@@ -171,13 +172,13 @@ def close_batch(connection: Connection, batch_id: BatchId, now: datetime) -> Non
 
 
 def end_batch(
-    connection: Connection, batch_id: BatchId, questions: Sequence[str], now: datetime
+    connection: Connection, batch_id: BatchId, questions: Sequence[Question], now: datetime
 ) -> None:
     """Note that every file of a batch has its word."""
     connection.execute(
-        "update roadwear.batch set state = 'done', done_at = %s, questions = %s "
+        "update roadwear.batch set state = 'done', done_at = %s, questions = %s, asked = %s "
         "where batch_id = %s and state = 'closed'",
-        (now, list(questions), batch_id),
+        (now, [q.words for q in questions], [q.path for q in questions], batch_id),
     )
 
 
@@ -200,9 +201,61 @@ def load_manifest(connection: Connection, batch_id: BatchId) -> Manifest:
         for row in rows
     )
     asked = connection.execute(
-        "select questions from roadwear.batch where batch_id = %s", (batch_id,)
-    ).fetchone()
-    return Manifest(files=files, questions=tuple(asked["questions"]) if asked else ())
+        "select q.path, q.words from roadwear.batch b, unnest(b.asked, b.questions) "
+        "as q (path, words) where b.batch_id = %s",
+        (batch_id,),
+    )
+    return Manifest(
+        files=files,
+        questions=tuple(Question(path=row["path"], words=row["words"]) for row in asked),
+    )
+
+
+def answer(
+    connection: Connection, batch_id: BatchId, path: str, began_at: datetime, *, said_by: str
+) -> None:
+    """Note when a file began that was asked about, and have its batch read again.
+
+    Args:
+        connection: Acting for the batch's owner.
+        batch_id: Which batch.
+        path: The file, as on the card.
+        began_at: As the person says.
+        said_by: The depot.
+
+    Raises:
+        RuleError: It was not asked, or was answered meanwhile.
+    """
+    batch = load_batch(connection, batch_id, lock=True)
+    manifest = load_manifest(connection, batch_id)
+    if batch.state is not BatchState.DONE or path not in {q.path for q in manifest.questions}:
+        raise RuleError("This was not asked, or somebody has answered it meanwhile.")
+    connection.execute(
+        "insert into roadwear.batch_answer (batch_id, owner_id, path, began_at, said_by) "
+        "values (%s, %s, %s, %s, %s)",
+        (batch_id, batch.owner_id, path, began_at, said_by),
+    )
+    connection.execute(
+        "update roadwear.batch_file f set outcome = null, sentence = '', blocks_wiping = true "
+        "where batch_id = %s and outcome = 'refused' and exists (select 1 from "
+        "roadwear.stored_file s where s.owner_id = f.owner_id and s.sha256 = f.sha256 "
+        "and s.gone_at is null)",
+        (batch_id,),
+    )
+    connection.execute(
+        "update roadwear.batch set state = 'closed', questions = '{}', asked = '{}' "
+        "where batch_id = %s",
+        (batch_id,),
+    )
+
+
+def answers(connection: Connection, batch_id: BatchId) -> Mapping[str, datetime]:
+    """Return when files of a batch began, as persons said who were asked; the latest word."""
+    rows = connection.execute(
+        "select path, began_at from roadwear.batch_answer where batch_id = %s order by answer_id",
+        (batch_id,),
+    )
+    return {row["path"]: row["began_at"] for row in rows}
 
 
 def begin_upload(
