@@ -8,6 +8,7 @@ from rich.table import Table
 
 from deploy.doors import console, expected_failures, say
 from pipeline import wiring
+from pipeline.adapters.mail_smtp import is_address
 from pipeline.adapters.postgres import depots
 from pipeline.adapters.postgres.intake import save_organisation, save_vehicle
 from pipeline.domain.errors import RuleError
@@ -33,10 +34,19 @@ def add(
         str,
         typer.Option(help="Of recorders with several cameras: which looks ahead, like CH1."),
     ] = "",
+    mail: Annotated[
+        str,
+        typer.Option(help="Who is sent by mail what became of every card."),
+    ] = "",
 ) -> None:
     """Give a depot or a vehicle a key; it is shown once, on standard output."""
     with expected_failures():
-        database = wiring.database(wiring.Settings.from_env())
+        settings = wiring.Settings.from_env()
+        if mail and not is_address(mail.strip()):
+            raise RuleError(f"{mail!r} is no mail address")
+        if mail and wiring.mail(settings) is None:
+            say("roadwear: no mail is sent before ROADWEAR_MAIL_URL and _FROM are set for serve")
+        database = wiring.database(settings)
         with database.acting_for(organisation_id(owner)) as connection:
             owner_id = save_organisation(connection, owner)
             authority_id = save_organisation(connection, authority or owner)
@@ -57,6 +67,7 @@ def add(
                     name=name.strip(),
                     fleet_number=vehicle.strip().lower(),
                     forward_channel=forward.strip().upper(),
+                    mail=mail.strip(),
                 )
                 key = depots.add_depot(connection, depot, added_by=getpass.getuser())
                 if key is not None:
@@ -73,9 +84,14 @@ def list_depots(owner: Owner) -> None:
         owner_id = organisation_id(owner)
         with database.acting_for(owner_id) as connection:
             known = depots.load_depots(connection, owner_id)
-    table = Table("depot", "vehicle", "camera ahead")
+    table = Table("depot", "vehicle", "camera ahead", "mail")
     for depot in known:
-        table.add_row(depot.name, depot.fleet_number or "any", depot.forward_channel or "–")
+        table.add_row(
+            depot.name,
+            depot.fleet_number or "any",
+            depot.forward_channel or "–",
+            depot.mail or "–",
+        )
     console.print(table)
 
 

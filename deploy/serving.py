@@ -17,6 +17,7 @@ from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.desk import Desk
 from pipeline.review.fleet import session_depot
+from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.server import Uplink
@@ -31,13 +32,19 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         OutageError: No database is set or running.
     """
     receiving = receiving_of(settings)
-    reader = BatchReader(receiving)
     desk = Desk(
         wiring.database(settings),
         wiring.blobs(settings),
         wiring.clock(),
         Rules(policy=wiring.policy(settings), line=settings.line()),
     )
+    mail = wiring.mail(settings)
+    mailing = None
+    if mail is not None:
+        mailing = Mailing(
+            database=desk.database, mail=mail, clock=desk.clock, address=settings.server or ""
+        )
+    reader = BatchReader(receiving, mailing)
     secret_key = wiring.secret_key(settings)
     pages = create_app(
         database=desk.database,

@@ -211,6 +211,9 @@ def _tell(answer: dict[str, object], against: list[str], *, as_json: bool) -> No
             say(line)
         if len(lines) > _MOST_LINES:
             say(f"  … and {len(lines) - _MOST_LINES} more; --manifest FILE writes all of them")
+        asked = answer.get("questions")
+        for question in asked if isinstance(asked, list) else []:
+            say(f"{question} Answer it on the page of this upload, under /fleet.")
         print(verdict)
         sys.stdout.flush()
     if not safe:

@@ -12,6 +12,7 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.adapters.mail_smtp import SmtpMail
 from pipeline.adapters.policy_toml import default_policy, read_policy
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
         default=None, description="Where roadwear upload and card hand footage in, https://…"
     )
     key: str | None = Field(default=None, description="The depot's key for them.")
+    mail_url: str | None = Field(
+        default=None,
+        description="Sends mail: smtp://host, smtp+starttls://user:password@host, smtps://…",
+    )
+    mail_from: str = Field(default="", description="From whom mail comes: name@host.")
     spacing_m: float = Field(default=3.0, gt=0, le=50, description="Metres between two looks.")
     piece_s: float = Field(
         default=120.0, ge=1, le=600, description="Seconds of footage in one unit of work."
@@ -179,6 +185,15 @@ def blobs(settings: Settings) -> ObstoreBlobs:
     return ObstoreBlobs.from_location(
         settings.blobs_url or str((settings.home / "blobs").resolve())
     )
+
+
+def mail(settings: Settings) -> SmtpMail | None:
+    """Return what sends mail; None if no server is set.
+
+    Raises:
+        InputError: The settings are no mail server's.
+    """
+    return SmtpMail(settings.mail_url, settings.mail_from) if settings.mail_url else None
 
 
 def secret_key(settings: Settings) -> str:

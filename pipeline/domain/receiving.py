@@ -49,6 +49,7 @@ class Depot:
         authority_id: Whose roads it shows.
         fleet_number: Of the vehicle, where it is one's; "" where a depot has many.
         forward_channel: Of its recorders: the label of the camera that looks ahead.
+        mail: Who is sent what became of every batch; "" for nobody.
     """
 
     depot_id: DepotId
@@ -57,6 +58,7 @@ class Depot:
     name: str
     fleet_number: str = ""
     forward_channel: str = ""
+    mail: str = ""
 
 
 class BatchState(StrEnum):

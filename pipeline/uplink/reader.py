@@ -7,6 +7,7 @@ import structlog
 
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import BatchId, OrganisationId
+from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.receiving import Receiving
 
 _LOOK_AGAIN_S = 60.0
@@ -17,9 +18,15 @@ _log = structlog.get_logger(__name__)
 class BatchReader:
     """Reads what waits; also what a killed server left."""
 
-    def __init__(self, receiving: Receiving) -> None:
-        """Read with what takes files in; nothing runs before `start`."""
+    def __init__(self, receiving: Receiving, mailing: Mailing | None = None) -> None:
+        """Read with what takes files in; nothing runs before `start`.
+
+        Args:
+            receiving: Takes files in.
+            mailing: Tells of what was read, if mail is set up.
+        """
         self._receiving = receiving
+        self._mailing = mailing
         self._wake = threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="batch-reader", daemon=True)
@@ -53,7 +60,16 @@ class BatchReader:
                     self._read(owner, batch_id)
             except OutageError as error:
                 _log.warning("the batches that wait cannot be read", why=str(error))
+            self._mail()
             self._wake.wait(_LOOK_AGAIN_S)
+
+    def _mail(self) -> None:
+        if self._mailing is None:
+            return
+        try:
+            self._mailing.send_due()
+        except OutageError as error:
+            _log.warning("mail is not sent", why=str(error))
 
     def _read(self, owner: OrganisationId, batch_id: BatchId) -> None:
         try:

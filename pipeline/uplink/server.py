@@ -6,8 +6,6 @@ before a byte is read. Everything slow is done off the event loop.
 
 import base64
 import binascii
-import csv
-import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -28,6 +26,7 @@ from pipeline.domain.ids import BatchId, ClipSha256, UploadId
 from pipeline.domain.receiving import Batch, Depot, ExpectedFile, Manifest, verdict_of
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.turns import GaveWayError, Turns
+from pipeline.uplink.words import manifest_csv
 
 DepotOf = Callable[[Request], Awaitable[Depot | None]]
 _TUS = "1.0.0"
@@ -282,23 +281,6 @@ def _known(depot: Depot | None) -> Depot:
     if depot is None:
         raise _Refusal(401, "no key, or one that is not known; ask operations for one")
     return depot
-
-
-def manifest_csv(manifest: Manifest) -> str:
-    """Return a manifest as a table; no cell is taken for a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["file", "size_bytes", "sha256", "outcome", "why"])
-    for file in manifest.files:
-        outcome = "not known yet" if file.outcome is None else file.outcome.words
-        writer.writerow(
-            [_plain(file.path), file.size_bytes, file.sha256, outcome, _plain(file.sentence)]
-        )
-    return out.getvalue()
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
 def _status(error: RoadwearError) -> int:

@@ -1,10 +1,12 @@
-"""What is said of files that were not read: from their names, sizes and hashes alone. Pure."""
+"""What is said of files that were not read, and the manifest as a table. Pure."""
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 
 from pipeline.domain.cardpaths import is_system_file
-from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Outcome
+from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Manifest, Outcome
 from pipeline.stages.assemble import refuse_unseen
 
 _GIB = 1 << 30
@@ -98,3 +100,20 @@ def not_arrived(file: FileOutcome) -> FileOutcome:
         blocks_wiping=True,
         sentence="it did not arrive; hand it in again",
     )
+
+
+def manifest_csv(manifest: Manifest) -> str:
+    """Return a manifest as a table; no cell is taken for a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["file", "size_bytes", "sha256", "outcome", "why"])
+    for file in manifest.files:
+        outcome = "not known yet" if file.outcome is None else file.outcome.words
+        writer.writerow(
+            [_plain(file.path), file.size_bytes, file.sha256, outcome, _plain(file.sentence)]
+        )
+    return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

@@ -407,7 +407,8 @@ def test_every_route_is_known_here(client: TestClient) -> None:
         "/health", "/", "/sign-in", "/sign-out", "/queue", "/static", "/defects/{defect_id}",
         "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
         "/defects/{defect_id}/join", "/defects/{defect_id}/split", "/words/{word_id}/take-back",
-        "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/drives/{drive_id}",
+        "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer",
+        "/fleet/drives/{drive_id}",
         "/fleet/vehicles",
     }  # fmt: skip
 

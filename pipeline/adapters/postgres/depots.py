@@ -17,11 +17,12 @@ def add_depot(connection: Connection, depot: Depot, *, added_by: str) -> str | N
     key = _PREFIX + secrets.token_urlsafe(32)
     row = connection.execute(
         "insert into roadwear.depot (depot_id, owner_id, authority_id, name, fleet_number, "
-        "forward_channel, token_sha256, added_by) values (%s, %s, %s, %s, %s, %s, %s, %s) "
+        "forward_channel, token_sha256, added_by, mail) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
         "on conflict do nothing returning depot_id",
         (
             depot.depot_id, depot.owner_id, depot.authority_id, depot.name, depot.fleet_number,
-            depot.forward_channel, _hashed(key), added_by,
+            depot.forward_channel, _hashed(key), added_by, depot.mail,
         ),
     ).fetchone()  # fmt: skip
     return None if row is None else key
@@ -72,6 +73,14 @@ def forward_channel_of(connection: Connection, name: DepotId) -> str:
         "select forward_channel from roadwear.depot where depot_id = %s", (name,)
     ).fetchone()
     return "" if row is None else str(row["forward_channel"])
+
+
+def mail_of(connection: Connection, name: DepotId | None) -> str:
+    """Return who is sent what became of a depot's batches; "" for nobody."""
+    row = connection.execute(
+        "select mail from roadwear.depot where depot_id = %s", (name,)
+    ).fetchone()
+    return "" if row is None else str(row["mail"])
 
 
 def load_depots(connection: Connection, owner: OrganisationId) -> tuple[Depot, ...]:
@@ -125,4 +134,5 @@ def _depot(row: dict[str, Any]) -> Depot:
         name=row["name"],
         fleet_number=row["fleet_number"],
         forward_channel=row["forward_channel"],
+        mail=row["mail"],
     )

@@ -116,6 +116,26 @@ def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[Batch
     return tuple(BatchId(row["batch_id"]) for row in rows)
 
 
+def batches_to_mail(
+    connection: Connection, owner: OrganisationId, since: datetime
+) -> tuple[Batch, ...]:
+    """Return the batches, done since an instant, of which somebody is to be told by mail."""
+    rows = connection.execute(
+        "select b.* from roadwear.batch b join roadwear.depot d using (depot_id) "
+        "where b.owner_id = %s and b.state = 'done' and b.mailed_at is null and d.mail <> '' "
+        "and b.done_at >= %s order by b.done_at",
+        (owner, since),
+    )
+    return tuple(_batch(row) for row in rows)
+
+
+def note_mailed(connection: Connection, batch_id: BatchId, now: datetime) -> None:
+    """Note that somebody was told of a batch by mail."""
+    connection.execute(
+        "update roadwear.batch set mailed_at = %s where batch_id = %s", (now, batch_id)
+    )
+
+
 def expect_files(connection: Connection, batch: Batch, files: Sequence[ExpectedFile]) -> None:
     """Note which files a batch is to hold.
 
@@ -243,8 +263,8 @@ def answer(
         (batch_id,),
     )
     connection.execute(
-        "update roadwear.batch set state = 'closed', questions = '{}', asked = '{}' "
-        "where batch_id = %s",
+        "update roadwear.batch set state = 'closed', questions = '{}', asked = '{}', "
+        "mailed_at = null where batch_id = %s",
         (batch_id,),
     )
 

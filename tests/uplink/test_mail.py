@@ -1,0 +1,122 @@
+"""What became of a card is mailed to whoever asked for it, by a real mail server."""
+
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.mail_smtp import SmtpMail, is_address
+from pipeline.adapters.postgres.database import Database
+from pipeline.domain.errors import InputError, OutageError
+from pipeline.uplink.mailing import Mailing
+from tests.builders import NOON
+from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
+
+
+class Letterbox:
+    """Keeps what comes."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[list[str], EmailMessage]] = []
+        self.full = False
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.full:
+            return "452 no room"
+        letter = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(letter, EmailMessage)
+        self.letters.append((envelope.rcpt_tos, letter))
+        return "250 taken"
+
+
+@pytest.fixture
+def letterbox() -> Iterator[tuple[Letterbox, Controller]]:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    box = Letterbox()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, controller
+    controller.stop()
+
+
+def mailing_in(database: Database, port: int) -> Mailing:
+    return Mailing(
+        database=database,
+        mail=SmtpMail(f"smtp://127.0.0.1:{port}", "roadwear@council.example"),
+        clock=SystemClock(),
+        address="https://roads.example/",
+    )
+
+
+def test_a_depot_that_asked_is_told_once_of_every_card(
+    database: Database, tmp_path: Path, letterbox: tuple[Letterbox, Controller]
+) -> None:
+    box, controller = letterbox
+    receiving = receiving_in(database, tmp_path / "store")
+    asked, _ = add_depot(database, mail="fleet@council.example")
+    silent, _ = add_depot(database, "South")
+    write_drive(tmp_path / "a", NOON)
+    (tmp_path / "a" / "=1+1.mp4").write_bytes(b"noise" * 100)
+    write_drive(tmp_path / "b", NOON, lat=51.6)
+    mailing = mailing_in(database, controller.port)
+    assert mailing.send_due() == 0
+    batch = hand_in(receiving, asked, tmp_path / "a")
+    hand_in(receiving, silent, tmp_path / "b")
+
+    assert mailing.send_due() == 1
+    assert mailing.send_due() == 0
+
+    ((to, letter),) = box.letters
+    assert to == ["fleet@council.example"]
+    assert letter["Subject"] == "Do not wipe: vehicle 1142"
+    words = letter.get_body()
+    assert words is not None
+    assert "Do not wipe: this file: =1+1.mp4." in words.get_content()
+    assert f"https://roads.example/fleet/uploads/{batch}" in words.get_content()
+    (table,) = letter.iter_attachments()
+    content = table.get_content()
+    assert content.count("accepted") == 2 and "\n'=1+1.mp4," in content.replace("\r", "")
+
+
+def test_what_the_mail_server_does_not_take_is_sent_when_it_does(
+    database: Database, tmp_path: Path, letterbox: tuple[Letterbox, Controller]
+) -> None:
+    box, controller = letterbox
+    receiving = receiving_in(database, tmp_path / "store")
+    depot, _ = add_depot(database, mail="fleet@council.example")
+    write_drive(tmp_path / "a", NOON)
+    hand_in(receiving, depot, tmp_path / "a")
+    mailing = mailing_in(database, controller.port)
+    box.full = True
+    with pytest.raises(OutageError, match="no room"):
+        mailing.send_due()
+    nobody = mailing_in(database, 1)
+    with pytest.raises(OutageError, match="refused"):
+        nobody.send_due()
+    box.full = False
+    assert mailing.send_due() == 1
+    assert box.letters[0][1]["Subject"] == "Safe to wipe: vehicle 1142"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mail.example", "http://mail.example", "smtp://", "smtp://mail.example:many"]
+)
+def test_a_setting_that_is_no_mail_server_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="ROADWEAR_MAIL_URL"):
+        SmtpMail(url, "a@b.example")
+
+
+def test_what_is_no_address_is_refused() -> None:
+    assert is_address("fleet@council.example")
+    bad = ["", "fleet", "@b", "a@", "a@b@c", "a b@c", "a@b\nBcc: c@d", "a@b,c@d", "<a@b>"]
+    assert not [text for text in bad if is_address(text)]
+    with pytest.raises(InputError, match="ROADWEAR_MAIL_FROM"):
+        SmtpMail("smtp://mail.example", "nobody")
