@@ -147,6 +147,20 @@ def ingest(
 
 
 @app.command()
+def process(
+    owner: Annotated[str, typer.Option(help="Whose footage; without it, everybody's.")] = "",
+    every: Annotated[
+        float | None,
+        typer.Option(min=1, help="Look again so often (seconds), for ever; without it, end."),
+    ] = None,
+) -> None:
+    """Look at what was handed in and waits, on this machine; killed, it goes on where it was."""
+    from deploy.processing import process_waiting  # noqa: PLC0415 - the line, where it is needed
+
+    process_waiting(owner, every_s=every)
+
+
+@app.command()
 def upload(
     folder: Annotated[Path, typer.Argument(help="The card, or a folder of footage.")],
     to: To,

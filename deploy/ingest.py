@@ -1,8 +1,9 @@
 """`roadwear ingest`: footage into the database, as often as one likes."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,8 +18,17 @@ from pipeline.adapters.postgres.private import load_areas
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import ClipSha256, DriveId, organisation_id
 from pipeline.domain.intake import ReceivedDrive
+from pipeline.domain.ports import Detector
 from pipeline.domain.quality import ClipQuality, MinuteQuality
-from pipeline.line import Means, cut_drive, gather_drive, pieces_of, place_on_roads, process_piece
+from pipeline.line import (
+    Means,
+    RoadsFound,
+    cut_drive,
+    gather_drive,
+    pieces_of,
+    place_on_roads,
+    process_piece,
+)
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
 
@@ -90,65 +100,94 @@ def _without_private(batch: Batch, settings: wiring.Settings) -> Batch:
     return replace(batch, received=replace(cut.received, quality=quality))
 
 
-def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
-    """Process every piece of a received drive that is not done yet, then gather."""
-    with expected_failures():
-        received = batch.received
-        ledger, blobs = wiring.ledger(settings), wiring.blobs(settings)
-        detector = load_detector(
-            settings.model, runtime=Runtime(settings.runtime), device=settings.device
-        )
-        prepared = calibrated_once(
-            wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
-        )
-        begin, end = prepared.span_m()
-        done = fresh = 0
-        with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
-            means = Means(
-                footage=wiring.footage(),
-                detector=detector,
-                settings=settings.line(),
-                on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
-            )
-            for placed in prepared.clips:
-                for piece in pieces_of(placed.clip, settings=settings.line()):
-                    found = process_piece(
-                        prepared, placed, piece, means, ledger=ledger, blobs=blobs
-                    )
-                    done += 1
-                    fresh += found is not None
-        roads = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
-        gathered = gather_drive(
-            received.drive.authority_id,
-            received.drive.drive_id,
-            ledger=ledger,
-            policy=wiring.policy(settings),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """What taking a drive down the line gave.
+
+    Attributes:
+        pieces: How many it has.
+        pieces_new: How many were not done before.
+        changes: What gathering changed, by kind.
+        roads: On how many roads its sightings lie; None where no network was loaded.
+    """
+
+    drive_id: DriveId
+    pieces: int
+    pieces_new: int
+    changes: dict[str, int]
+    roads: RoadsFound | None
+
+
+def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detector) -> Processed:
+    """Process every piece of a received drive that is not done yet, then gather.
+
+    Raises:
+        InputError: A clip cannot be read.
+        OutageError: The store or the database does not answer.
+    """
+    ledger, blobs = wiring.ledger(settings), wiring.blobs(settings)
+    prepared = calibrated_once(
+        wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
+    )
+    begin, end = prepared.span_m()
+    done = fresh = 0
+    with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
+        means = Means(
+            footage=wiring.footage(),
+            detector=detector,
             settings=settings.line(),
+            on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
         )
-    changes: dict[str, int] = {}
-    for change in gathered.changes:
-        changes[change.change.value] = changes.get(change.change.value, 0) + 1
-    result = {
-        "drive_id": str(received.drive.drive_id),
-        "pieces": done,
-        "pieces_new": fresh,
-        "changes": changes,
-        "roads": None if roads is None else asdict(roads),
-        "refused": list(batch.refused),
-    }
+        for placed in prepared.clips:
+            for piece in pieces_of(placed.clip, settings=settings.line()):
+                found = process_piece(prepared, placed, piece, means, ledger=ledger, blobs=blobs)
+                done += 1
+                fresh += found is not None
+    roads = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
+    gathered = gather_drive(
+        received.drive.authority_id,
+        received.drive.drive_id,
+        ledger=ledger,
+        policy=wiring.policy(settings),
+        settings=settings.line(),
+    )
+    return Processed(
+        drive_id=received.drive.drive_id,
+        pieces=done,
+        pieces_new=fresh,
+        changes=dict(Counter(change.change.value for change in gathered.changes)),
+        roads=roads,
+    )
+
+
+def detector_of(settings: wiring.Settings) -> Detector:
+    """Load the detector that is set."""
+    return load_detector(settings.model, runtime=Runtime(settings.runtime), device=settings.device)
+
+
+def tell(done: Processed) -> None:
+    """Say what became of a drive."""
+    counted = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(done.changes.items()))
+    say(
+        f"Drive {done.drive_id}: {done.pieces_new} of {done.pieces} pieces were new; "
+        f"possible defects: {counted or 'none'}."
+    )
+    if done.roads is not None and done.roads.on_no_road:
+        say(
+            f"{done.roads.on_no_road} sightings lie on no road of the network that was loaded; "
+            "if a road is missing in it, load a newer file: roadwear roads load"
+        )
+
+
+def ingest(batch: Batch, settings: wiring.Settings, *, as_json: bool) -> None:
+    """Process a received drive and say what came of it."""
+    with expected_failures():
+        done = process(batch.received, settings, detector_of(settings))
     if as_json:
+        result = {**asdict(done), "drive_id": str(done.drive_id), "refused": list(batch.refused)}
         print(json.dumps(result, ensure_ascii=False))
     else:
-        counted = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(changes.items()))
-        say(
-            f"Drive {result['drive_id']}: {fresh} of {done} pieces were new; "
-            f"possible defects: {counted or 'none'}."
-        )
-        if roads is not None and roads.on_no_road:
-            say(
-                f"{roads.on_no_road} sightings lie on no road of the network that was loaded; "
-                "if a road is missing in it, load a newer file: roadwear roads load"
-            )
+        tell(done)
     if batch.refused:
         raise typer.Exit(REFUSED)
 

@@ -27,6 +27,7 @@ def receiving_of(settings: wiring.Settings, store: FootageStore | None = None) -
             limits=Limits(
                 largest_bytes=round(settings.largest_gib * _BYTES_PER_GIB),
                 quota_bytes=round(settings.quota_gib * _BYTES_PER_GIB),
+                ready_by=settings.ready_by,
             ),
         )
     )

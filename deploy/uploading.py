@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from deploy.doors import OUTAGE, REFUSED, expected_failures, progress, say
 from pipeline.domain.errors import InputError, RuleError
+from pipeline.domain.uk_time import by_when
 from pipeline.uplink.card import files_on_card
 from pipeline.uplink.client import (
     LocalFile,
@@ -214,6 +216,10 @@ def _tell(answer: dict[str, object], against: list[str], *, as_json: bool) -> No
         asked = answer.get("questions")
         for question in asked if isinstance(asked, list) else []:
             say(f"{question} Answer it on the page of this upload, under /fleet.")
+        by = answer.get("looked_at_by")
+        if by:
+            done_at = datetime.fromisoformat(str(by))
+            say(f"It will be looked at by about {by_when(done_at, datetime.now(UTC))}.")
         print(verdict)
         sys.stdout.flush()
     if not safe:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import time
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +60,11 @@ class Settings(BaseSettings):
     )
     largest_gib: float = Field(
         default=64.0, gt=0, description="So many GiB may one file have that is handed in."
+    )
+    ready_by: time | None = Field(
+        default=None,
+        description="By this time of day (UK) what was handed in is looked at: 06:30. What would "
+        "take longer is refused before a byte is sent.",
     )
     policy: Path | None = Field(
         default=None, description="The council's policy file; otherwise the generic 5×5 preset."

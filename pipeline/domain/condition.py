@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from pipeline.domain.checks import require, require_aware, require_share
 from pipeline.domain.ids import DriveId
 from pipeline.domain.observations import Measurement
+from pipeline.domain.uk_time import LONDON
 
-_LONDON = ZoneInfo("Europe/London")
 # From this probability on it is said that a defect is probably gone.
 PROBABLY = 0.8
 
@@ -111,5 +110,5 @@ class Condition:
 
 def _day(instant: datetime) -> str:
     """Return the day, in British time."""
-    local = instant.astimezone(_LONDON)
+    local = instant.astimezone(LONDON)
     return f"{local.day} {local:%B %Y}"

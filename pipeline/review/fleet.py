@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from pipeline.adapters.postgres.backlog import load_backlog
+from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.depots import depot_of_key, load_depot
 from pipeline.adapters.postgres.fleet import (
     HandedIn,
@@ -36,10 +37,10 @@ from pipeline.domain.ids import BatchId, DepotId, DriveId, OrganisationId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.quality import ClipQuality
 from pipeline.domain.receiving import Batch, BatchState, Depot, Manifest, verdict_of
+from pipeline.domain.uk_time import LONDON, by_when
 from pipeline.review.desk import Desk, require_csrf
 from pipeline.review.drive_map import draw_map, kind_at
 
-_LONDON = ZoneInfo("Europe/London")
 _MOST_BATCHES = 50
 _HEALTH_DAYS = 30
 _MOST_ROADS = 2000
@@ -95,7 +96,7 @@ class AnswerForm(BaseModel):
         try:
             said = datetime(
                 int(self.year), int(self.month), int(self.day), int(self.hour),
-                int(self.minute or 0), int(self.second or 0), tzinfo=_LONDON,
+                int(self.minute or 0), int(self.second or 0), tzinfo=LONDON,
             )  # fmt: skip
         except ValueError as error:
             raise RuleError(
@@ -158,7 +159,8 @@ def _add_uploads(app: FastAPI, desk: Desk) -> None:
         with desk.database.acting_for(depot.owner_id) as connection:
             batches = load_batches(connection, depot.owner_id, _MOST_BATCHES)
             rows = [_row(batch, load_manifest(connection, batch.batch_id)) for batch in batches]
-        return desk.page(request, "fleet.html", depot=depot, rows=rows)
+            waits = backlog_words(desk, connection, depot.owner_id)
+        return desk.page(request, "fleet.html", depot=depot, rows=rows, waits=waits)
 
     @app.get("/fleet/uploads/{batch_id}")
     def batch_page(request: Request, batch_id: UUID) -> Response:
@@ -169,10 +171,11 @@ def _add_uploads(app: FastAPI, desk: Desk) -> None:
             drives = load_handed_in(
                 connection, depot.owner_id, drives_of_batch(connection, batch.batch_id)
             )
+            waits = backlog_words(desk, connection, depot.owner_id)
         return desk.page(
             request, "fleet_batch.html", batch=batch, done=batch.state is BatchState.DONE,
             verdict=verdict_of(manifest), manifest=manifest, row=_row(batch, manifest),
-            drives=[_drive_words(drive) for drive in drives],
+            drives=[_drive_words(drive) for drive in drives], waits=waits,
         )  # fmt: skip
 
 
@@ -239,9 +242,23 @@ def jobs(health: Sequence[VehicleHealth], *, helpable: bool = True) -> list[Job]
     return [job for _, job in sorted(found, key=lambda pair: (-pair[0], pair[1].vehicle))]
 
 
+def backlog_words(desk: Desk, connection: Connection, owner: OrganisationId) -> str:
+    """Return how much footage waits to be looked at, and when that will be done."""
+    now = desk.clock.now()
+    backlog = load_backlog(connection, owner, now)
+    if not backlog.waiting_s:
+        return "Everything that was handed in has been looked at."
+    hours = backlog.waiting_s / 3600
+    waits = f"{hours:.1f} hours" if hours >= 1 else f"{max(1, round(hours * 60))} minutes"
+    done_at = backlog.done_at(now)
+    if done_at is None:
+        return f"{waits} of footage wait to be looked at; how long that takes is not known yet."
+    return f"{waits} of footage wait to be looked at: done by about {by_when(done_at, now)}."
+
+
 def london(instant: datetime | None) -> str:
     """Return an instant as a depot reads it."""
-    return "–" if instant is None else f"{instant.astimezone(_LONDON):%d %B %Y, %H:%M}"
+    return "–" if instant is None else f"{instant.astimezone(LONDON):%d %B %Y, %H:%M}"
 
 
 def _depot(desk: Desk, request: Request) -> Depot:

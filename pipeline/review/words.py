@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pipeline.adapters.postgres.identity import SaidWord, Sighting
 from pipeline.domain.condition import PassOver
@@ -14,8 +13,7 @@ from pipeline.domain.evidence import StillKind
 from pipeline.domain.observations import Measurement
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
-
-_LONDON = ZoneInfo("Europe/London")
+from pipeline.domain.uk_time import LONDON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +175,7 @@ def _many(count: int, what: str) -> str:
 
 def instant_words(instant: datetime) -> str:
     """Return an instant as a page writes it, in British time."""
-    local = instant.astimezone(_LONDON)
+    local = instant.astimezone(LONDON)
     return f"{local.day} {local:%B %Y, %H:%M:%S} ({local.tzname()})"
 
 

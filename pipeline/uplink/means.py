@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.postgres.database import Database
@@ -22,11 +23,13 @@ class Limits:
         largest_bytes: Of one file.
         quota_bytes: Of one organisation, in all.
         most_files: In one batch.
+        ready_by: A time of day (UK) by which what comes must be looked at; None if it need not.
     """
 
     largest_bytes: int = 64 * _GIB
     quota_bytes: int = 2048 * _GIB
     most_files: int = 20_000
+    ready_by: time | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

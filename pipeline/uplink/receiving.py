@@ -6,13 +6,16 @@ everything may happen twice.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, time
 from uuid import uuid4
 
 from pipeline.adapters.footage_store import DamagedOnTheWayError, FootageStore
 from pipeline.adapters.postgres import depots
 from pipeline.adapters.postgres import receiving as rows
+from pipeline.adapters.postgres.backlog import load_backlog
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.receiving import Arriving, StoredFile
+from pipeline.domain.backlog import Backlog
 from pipeline.domain.cardpaths import clean_path
 from pipeline.domain.errors import InputError, NoRoomError, NotThereError
 from pipeline.domain.ids import (
@@ -28,6 +31,7 @@ from pipeline.domain.receiving import (
     FileOutcome,
     Manifest,
 )
+from pipeline.domain.uk_time import by_when, next_deadline
 from pipeline.line import (
     CardFile,
 )
@@ -119,6 +123,9 @@ class Receiving:
                 if f.outcome is None and f.sha256 not in kept and f.path not in begun
             ]
             self._require_room(sum(fresh), rows.bytes_kept(connection, depot.owner_id))
+            if fresh and self.limits.ready_by is not None:
+                backlog = load_backlog(connection, depot.owner_id, self._means.clock.now())
+                self._require_time(sum(fresh), backlog, self.limits.ready_by)
         return manifest
 
     def _before(
@@ -260,6 +267,23 @@ class Receiving:
             with self._means.database.acting_for(owner) as connection:
                 found += [(owner, batch) for batch in rows.closed_batches(connection, owner)]
         return tuple(found)
+
+    def done_at(self, owner: OrganisationId) -> datetime | None:
+        """Return when what an organisation handed in will be looked at, if that can be told."""
+        now = self._means.clock.now()
+        with self._means.database.acting_for(owner) as connection:
+            return load_backlog(connection, owner, now).done_at(now)
+
+    def _require_time(self, wanted: int, backlog: Backlog, ready_by: time) -> None:
+        now = self._means.clock.now()
+        done_at = backlog.done_at(now, more_bytes=wanted)
+        deadline = next_deadline(now, ready_by)
+        if done_at is not None and done_at > deadline:
+            raise NoRoomError(
+                f"with these files it would take until {by_when(done_at, now)} to look at what was "
+                f"handed in, and it must be done by {by_when(deadline, now)}; nothing was taken: "
+                "hand in fewer files, or the rest later"
+            )
 
     def _require_room(self, wanted: int, kept: int) -> None:
         room = self.store.room_bytes()

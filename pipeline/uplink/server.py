@@ -122,6 +122,7 @@ class Uplink:
         """Say how far a batch is, and what became of its files."""
         batch, manifest = await self._manifest(request, depot)
         verdict = verdict_of(manifest)
+        done_at = await run_sync(self._receiving.done_at, depot.owner_id)
         return JSONResponse(
             {
                 "state": batch.state,
@@ -129,6 +130,7 @@ class Uplink:
                 "questions": [question.words for question in manifest.questions],
                 "safe_to_wipe": verdict.safe,
                 "verdict": verdict.words,
+                "looked_at_by": None if done_at is None else done_at.isoformat(),
             }
         )
 

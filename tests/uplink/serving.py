@@ -25,7 +25,7 @@ SETTINGS = LineSettings()
 
 
 def receiving_in(
-    database: Database, folder: Path, *, reserve_bytes: int = 0, **limits: int
+    database: Database, folder: Path, *, reserve_bytes: int = 0, limits: Limits | None = None
 ) -> Receiving:
     """Return what takes files in, into a folder."""
     return Receiving(
@@ -36,7 +36,7 @@ def receiving_in(
             prober=SandboxedProber(),
             clock=SystemClock(),
             prepare=lambda received: wiring.prepare(received, SETTINGS),
-            limits=Limits(**limits),
+            limits=limits or Limits(),
         )
     )
 

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import av
@@ -28,6 +29,7 @@ from pipeline.domain.receiving import Depot, Outcome, verdict_of
 from pipeline.simulator.recorders import gpx
 from pipeline.uplink.card import files_on_card
 from pipeline.uplink.client import LocalFile, Notes, Progress, Server, announced, hashed_files
+from pipeline.uplink.means import Limits
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
 from tests.footage import write_plain
@@ -368,12 +370,12 @@ def test_a_list_that_is_none_is_refused_in_words(house: House, body: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"quota_bytes": 1000}, "may keep 0\\.0 GiB more"),
+        ({"limits": Limits(quota_bytes=1000)}, "may keep 0\\.0 GiB more"),
         ({"reserve_bytes": 1 << 60}, "room for 0"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused_before_a_byte_is_sent(
-    database: Database, tmp_path: Path, changes: dict[str, int], words: str
+    database: Database, tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
     _, key = add_depot(database)
     receiving = receiving_in(database, tmp_path, **changes)

@@ -1,0 +1,65 @@
+"""`roadwear process`: look at what was handed in, drive by drive, on this machine alone."""
+
+import time
+
+from deploy.doors import expected_failures, say
+from deploy.ingest import detector_of, process, tell
+from pipeline import wiring
+from pipeline.adapters.postgres.backlog import load_backlog, waiting_drives
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.receiving import all_organisations
+from pipeline.domain.errors import InputError
+from pipeline.domain.ids import DriveId, OrganisationId, organisation_id
+from pipeline.domain.ports import Detector
+from pipeline.domain.uk_time import by_when
+
+
+def process_waiting(owner: str, *, every_s: float | None) -> None:
+    """Look at every drive that waits, the oldest first; a drive that cannot be read is told of.
+
+    Args:
+        owner: Whose; "" for everybody's.
+        every_s: Look again so often, for ever; None to end when nothing waits.
+    """
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        database = wiring.database(settings)
+        detector = detector_of(settings)
+        given_up: set[DriveId] = set()
+        while True:
+            waiting = [d for d in _waiting(database, owner) if d[1] not in given_up]
+            if waiting:
+                given_up |= _process(settings, detector, *waiting[0])
+                continue
+            if every_s is None:
+                break
+            time.sleep(every_s)
+        say("Nothing waits." if not given_up else f"{len(given_up)} drives could not be read.")
+
+
+def _process(
+    settings: wiring.Settings, detector: Detector, organisation: OrganisationId, drive: DriveId
+) -> set[DriveId]:
+    """Process a drive and say when the others will be; return it if it cannot be read."""
+    try:
+        tell(process(wiring.ledger(settings).load_drive(organisation, drive), settings, detector))
+    except InputError as error:
+        say(f"roadwear: drive {drive} is left out: {error}")
+        return {drive}
+    now = wiring.clock().now()
+    with wiring.database(settings).acting_for(organisation) as connection:
+        backlog = load_backlog(connection, organisation, now)
+    done_at = backlog.done_at(now)
+    if backlog.waiting_s and done_at is not None:
+        hours = backlog.waiting_s / 3600
+        say(f"{hours:.1f} hours of footage wait; done by about {by_when(done_at, now)}.")
+    return set()
+
+
+def _waiting(database: Database, owner: str) -> list[tuple[OrganisationId, DriveId]]:
+    owners = [organisation_id(owner)] if owner else all_organisations(database)
+    found = []
+    for one in owners:
+        with database.acting_for(one) as connection:
+            found += [(one, drive) for drive in waiting_drives(connection, one)]
+    return found

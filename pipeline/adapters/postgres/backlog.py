@@ -1,0 +1,71 @@
+"""What was received and not looked at yet, and how fast that goes."""
+
+from datetime import datetime, timedelta
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.backlog import Backlog
+from pipeline.domain.ids import DriveId, OrganisationId
+
+# Less than this of a clip's end may be left: lengths are rounded.
+_LEAST_S = 1.0
+# The rate is that of the last pieces, of so many days, and without the pauses between them.
+_MOST_RUNS, _RECENT, _PAUSE = 200, timedelta(days=7), timedelta(minutes=20)
+_SPAN = (
+    "(least(r.to_pts, c.first_pts + c.duration_s * c.time_base_den / c.time_base_num) "
+    "- r.from_pts) * c.time_base_num / c.time_base_den"
+)
+_WAITING = f"""
+  select c.drive_id, c.received_at, c.duration_s - coalesce((
+    select sum({_SPAN}) from roadwear.run r
+    where r.owner_id = c.owner_id and r.clip_sha256 = c.clip_sha256
+      and r.state = 'current' and r.mark = 'live'), 0) as left_s
+  from roadwear.clip c join roadwear.stored_file s
+    on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256 and s.gone_at is null
+  where c.owner_id = %(owner)s"""  # noqa: S608 - our own words
+
+
+def load_backlog(connection: Connection, owner: OrganisationId, now: datetime) -> Backlog:
+    """Return what of an organisation's footage waits, and how fast the last of it went."""
+    waits = connection.execute(
+        f"select coalesce(sum(left_s), 0) as left_s from ({_WAITING}) w where left_s > %(least)s",  # noqa: S608
+        {"owner": owner, "least": _LEAST_S},
+    ).fetchone()
+    went = connection.execute(
+        f"""with recent as (
+          select {_SPAN} as span_s,
+            r.recorded_at - lag(r.recorded_at) over (order by r.recorded_at) as took
+          from roadwear.run r join roadwear.clip c
+            on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256
+          where r.owner_id = %(owner)s and r.recorded_at > %(since)s
+          order by r.recorded_at desc limit %(most)s)
+        select sum(span_s) as span_s, sum(extract(epoch from took)) as took_s
+        from recent where took < %(pause)s""",  # noqa: S608 - our own words
+        {"owner": owner, "since": now - _RECENT, "most": _MOST_RUNS, "pause": _PAUSE},
+    ).fetchone()
+    sizes = connection.execute(
+        "select sum(s.size_bytes) / nullif(sum(c.duration_s), 0) as per_s from roadwear.clip c "
+        "join roadwear.stored_file s on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256 "
+        "where c.owner_id = %s",
+        (owner,),
+    ).fetchone()
+    span_s, took_s = (went["span_s"], went["took_s"]) if went else (None, None)
+    return Backlog(
+        waiting_s=float(waits["left_s"]) if waits else 0.0,
+        rate=float(span_s) / float(took_s) if span_s and took_s else None,
+        bytes_per_s=float(sizes["per_s"]) if sizes and sizes["per_s"] else None,
+    )
+
+
+def waiting_drives(connection: Connection, owner: OrganisationId) -> tuple[DriveId, ...]:
+    """Return the drives of which something was not looked at, or not gathered; the oldest first."""
+    rows = connection.execute(
+        f"""select w.drive_id, min(w.received_at) as received_at from ({_WAITING}) w
+        where left_s > %(least)s or exists (
+          select 1 from roadwear.observation o join roadwear.run r using (run_id)
+          where o.drive_id = w.drive_id and r.state = 'current' and r.mark = 'live'
+            and not exists (select 1 from roadwear.membership m
+                            where m.observation_id = o.observation_id))
+        group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
+        {"owner": owner, "least": _LEAST_S},
+    )
+    return tuple(DriveId(row["drive_id"]) for row in rows)
