@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,14 +69,19 @@ def bench_house() -> Iterator[House]:
 
 
 @contextmanager
-def served(receiving: Receiving) -> Iterator[str]:
-    """Serve depots in a thread, on a free port; yields the address."""
+def served(receiving: Receiving, on_closed: Callable[[], None] = lambda: None) -> Iterator[str]:
+    """Serve depots in a thread, on a free port; yields the address.
+
+    Args:
+        receiving: Takes files in.
+        on_closed: Told when a batch waits to be read.
+    """
 
     async def depot_of(request: Request) -> Depot | None:
         key = request.headers.get("authorization", "").removeprefix("Bearer ")
         return await run_sync(receiving.depot_of_key, key)
 
-    uplink = Uplink(receiving, depot_of=depot_of, on_closed=lambda: None)
+    uplink = Uplink(receiving, depot_of=depot_of, on_closed=on_closed)
     app = Starlette(routes=[Mount("/uplink", uplink.app())])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)

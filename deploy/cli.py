@@ -187,6 +187,32 @@ def upload(
     )  # fmt: skip
 
 
+@app.command("import")
+def import_(
+    bucket: Annotated[
+        str, typer.Argument(help="s3://bucket/folder or az://container/folder; secrets as AWS_… …")
+    ],
+    to: To,
+    key: Key = "",
+    vehicle: Annotated[
+        str, typer.Option(help="Fleet number, where neither camera nor folder says it.")
+    ] = "",
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write what became of every file, as CSV.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(min=1, help="Look again after so many seconds, for ever.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand a bucket's files to a server; what is there already is not fetched again."""
+    from deploy.importing import import_bucket  # noqa: PLC0415
+
+    import_bucket(
+        bucket, to=to, key=key, vehicle=vehicle, manifest=manifest, every_s=every, as_json=as_json
+    )
+
+
 @app.command()
 def card(
     folder: Annotated[Path, typer.Argument(help="The card.")],

@@ -81,20 +81,20 @@ def _upload(
     *,
     as_json: bool,
 ) -> None:
-    with expected_failures(), Server(to, _key(key)) as server:
+    with expected_failures(), Server(to, key_of(key)) as server:
         notes = _notes(folder, to)
         # Hashes are remembered to go on with a batch, and for nothing else.
         files, unreadable = _hashed(folder, notes if notes.get("batch") else None)
-        batch_id, wanted = _announced(server, notes, files, vehicle)
-        refused = _send(server, batch_id, [f for f in files if f.path in wanted], at_once)
+        batch_id, wanted = announced_batch(server, notes, files, vehicle)
+        refused = send_files(server, batch_id, [f for f in files if f.path in wanted], at_once)
         server.ask("POST", f"batches/{batch_id}/close", {})
-        answer = _wait(server, batch_id, len(files))
+        answer = wait_for_words(server, batch_id, len(files))
         notes.forget()
         if manifest is not None:
-            manifest.write_text(server.text(f"batches/{batch_id}/manifest.csv"), "utf-8")
+            write_manifest(server, batch_id, manifest)
     for sentence in (*unreadable, *refused):
         say(f"roadwear: {sentence}")
-    _tell(answer, [*unreadable, *refused, *blocking_wiping(files, answer)], as_json=as_json)
+    tell(answer, [*unreadable, *refused, *blocking_wiping(files, answer)], as_json=as_json)
 
 
 def _states(folder: Path) -> dict[str, tuple[int, int]]:
@@ -108,22 +108,37 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 
 def card(folder: Path, *, to: str, key: str, as_json: bool) -> None:
     """Say whether a card may be wiped; nothing is sent but names, sizes and hashes."""
-    with expected_failures(), Server(to, _key(key)) as server:
+    with expected_failures(), Server(to, key_of(key)) as server:
         files, unreadable = _hashed(folder, None)
         answer = server.ask("POST", "card", as_said(files))
-    _tell(answer, [*unreadable, *blocking_wiping(files, answer)], as_json=as_json)
+    tell(answer, [*unreadable, *blocking_wiping(files, answer)], as_json=as_json)
 
 
-def _key(key: str) -> str:
+def key_of(key: str) -> str:
+    """Return the depot's key.
+
+    Raises:
+        RuleError: It is not given.
+    """
     if not key:
         raise RuleError("the depot's key is missing; set ROADWEAR_KEY, or ask operations for one")
     return key
 
 
 def _notes(folder: Path, to: str) -> Notes:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     volume = os.statvfs(folder).f_fsid if folder.is_dir() else 0
-    return Notes(Path(state) / "roadwear", f"{folder.resolve()} {volume} {to}")
+    return notes_about(f"{folder.resolve()} {volume} {to}")
+
+
+def notes_about(what: str) -> Notes:
+    """Return what this machine remembers of a card or a bucket."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Notes(Path(state) / "roadwear", what)
+
+
+def write_manifest(server: Server, batch_id: str, to: Path) -> None:
+    """Write what became of every file of a batch, as CSV."""
+    to.write_text(server.text(f"batches/{batch_id}/manifest.csv"), "utf-8")
 
 
 def _hashed(folder: Path, notes: Notes | None) -> tuple[list[LocalFile], list[str]]:
@@ -132,7 +147,7 @@ def _hashed(folder: Path, notes: Notes | None) -> tuple[list[LocalFile], list[st
         return hash_files(folder, notes, Progress(on_hashed=_advance(bar.advance, bar.task_ids[0])))
 
 
-def _announced(
+def announced_batch(
     server: Server, notes: Notes, files: list[LocalFile], vehicle: str
 ) -> tuple[str, set[str]]:
     """Go on with the batch that is open, or begin one; return it and which files are wanted."""
@@ -148,7 +163,7 @@ def _announced(
     return batch_id, announced(server, batch_id, files)
 
 
-def _send(server: Server, batch_id: str, files: list[LocalFile], at_once: int) -> list[str]:
+def send_files(server: Server, batch_id: str, files: list[LocalFile], at_once: int) -> list[str]:
     """Send files, several at once; return the sentences on those that were refused."""
     refused: list[str] = []
     total = sum(file.size_bytes for file in files)
@@ -175,7 +190,7 @@ def _send(server: Server, batch_id: str, files: list[LocalFile], at_once: int) -
     return refused
 
 
-def _wait(server: Server, batch_id: str, total: int) -> dict[str, object]:
+def wait_for_words(server: Server, batch_id: str, total: int) -> dict[str, object]:
     """Wait till every file has its word."""
     with progress("The server reads the files", float(max(total, 1))) as bar:
         while True:
@@ -188,7 +203,7 @@ def _wait(server: Server, batch_id: str, total: int) -> dict[str, object]:
             time.sleep(_POLL_S)
 
 
-def _tell(answer: dict[str, object], against: list[str], *, as_json: bool) -> None:
+def tell(answer: dict[str, object], against: list[str], *, as_json: bool) -> None:
     """Print the answer; leave with 3 where the card must not be wiped.
 
     Args:

@@ -90,7 +90,8 @@ class Receiving:
     def announce(self, depot: Depot, batch_id: BatchId, files: Sequence[ExpectedFile]) -> Manifest:
         """Say of files that somebody wants to hand in which are wanted, before a byte is sent.
 
-        Files without an outcome in the answer are wanted.
+        The answer holds these files, and none that were announced before. Those without an
+        outcome are wanted.
 
         Raises:
             InputError: The batch is closed, or a name leads out of the card.
@@ -126,7 +127,8 @@ class Receiving:
             if fresh and self.limits.ready_by is not None:
                 backlog = load_backlog(connection, depot.owner_id, self._means.clock.now())
                 self._require_time(sum(fresh), backlog, self.limits.ready_by)
-        return manifest
+        named = {file.path for file in cleaned}
+        return replace(manifest, files=tuple(f for f in manifest.files if f.path in named))
 
     def _before(
         self,
