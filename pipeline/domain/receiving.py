@@ -165,11 +165,37 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many files of a batch had each outcome.
+
+    Attributes:
+        counts: By outcome; None where it is not known yet.
+        blocking: For how many the card must not be wiped.
+    """
+
+    counts: Mapping[Outcome | None, int]
+    blocking: int
+
+    @property
+    def safe_to_wipe(self) -> bool:
+        """Whether every file is stored and checked, or is never kept, and some are stored."""
+        stored = sum(n for o, n in self.counts.items() if o not in {None, Outcome.REFUSED})
+        return self.blocking == 0 and stored > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The answer: yes only if every file is stored and checked, or is never kept."""
 
     safe: bool
     words: str
+
+
+def tally_of(manifest: Manifest) -> Tally:
+    """Return how many files of a manifest had each outcome."""
+    return Tally(
+        counts=Counter(file.outcome for file in manifest.files), blocking=len(manifest.blocking)
+    )
 
 
 def verdict_of(manifest: Manifest) -> Verdict:
@@ -182,7 +208,7 @@ def verdict_of(manifest: Manifest) -> Verdict:
         stored = sum(file.outcome is not Outcome.REFUSED for file in manifest.files)
         never = total - stored
         also = f"; {never} others are never kept (other cameras, small copies)" if never else ""
-        if stored == 0:
+        if not tally_of(manifest).safe_to_wipe:
             return Verdict(
                 safe=False, words=f"Do not wipe: of {total} files none is footage that is kept"
             )

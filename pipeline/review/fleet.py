@@ -36,7 +36,7 @@ from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.ids import BatchId, DepotId, DriveId, OrganisationId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.quality import ClipQuality
-from pipeline.domain.receiving import Batch, BatchState, Depot, Manifest, verdict_of
+from pipeline.domain.receiving import Batch, BatchState, Depot, Tally, tally_of, verdict_of
 from pipeline.domain.uk_time import LONDON, by_when
 from pipeline.review.desk import Desk, require_csrf
 from pipeline.review.drive_map import draw_map, kind_at
@@ -158,7 +158,7 @@ def _add_uploads(app: FastAPI, desk: Desk) -> None:
         depot = _depot(desk, request)
         with desk.database.acting_for(depot.owner_id) as connection:
             batches = load_batches(connection, depot.owner_id, _MOST_BATCHES)
-            rows = [_row(batch, load_manifest(connection, batch.batch_id)) for batch in batches]
+            rows = [_row(batch, tally) for batch, tally in batches]
             waits = backlog_words(desk, connection, depot.owner_id)
         return desk.page(request, "fleet.html", depot=depot, rows=rows, waits=waits)
 
@@ -174,7 +174,7 @@ def _add_uploads(app: FastAPI, desk: Desk) -> None:
             waits = backlog_words(desk, connection, depot.owner_id)
         return desk.page(
             request, "fleet_batch.html", batch=batch, done=batch.state is BatchState.DONE,
-            verdict=verdict_of(manifest), manifest=manifest, row=_row(batch, manifest),
+            verdict=verdict_of(manifest), manifest=manifest, row=_row(batch, tally_of(manifest)),
             drives=[_drive_words(drive) for drive in drives], waits=waits,
         )  # fmt: skip
 
@@ -268,16 +268,17 @@ def _depot(desk: Desk, request: Request) -> Depot:
     return depot
 
 
-def _row(batch: Batch, manifest: Manifest) -> dict[str, object]:
-    counts = manifest.counts
-    parts = [f"{n} {outcome.words}" for outcome, n in sorted(counts.items())]
-    waiting = len(manifest.files) - sum(counts.values())
+def _row(batch: Batch, tally: Tally) -> dict[str, object]:
+    counts = dict(tally.counts)
+    waiting = counts.pop(None, 0)
+    known = {outcome: n for outcome, n in counts.items() if outcome is not None}
+    parts = [f"{n} {outcome.words}" for outcome, n in sorted(known.items())]
     if waiting:
         parts.append(f"{waiting} not known yet")
     state = {
         BatchState.OPEN: "not finished",
         BatchState.CLOSED: "being read",
-        BatchState.DONE: verdict_of(manifest).words.partition(":")[0],
+        BatchState.DONE: "Safe to wipe" if tally.safe_to_wipe else "Do not wipe",
     }[batch.state]
     return {
         "id": str(batch.batch_id),

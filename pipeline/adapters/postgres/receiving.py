@@ -1,5 +1,6 @@
 """Batches of files that come in: who hands them in, what arrived, what became of each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from pipeline.domain.receiving import (
     Manifest,
     Outcome,
     Question,
+    Tally,
 )
 
 
@@ -97,13 +99,33 @@ def load_batch(connection: Connection, batch_id: BatchId, *, lock: bool = False)
     return _batch(row)
 
 
-def load_batches(connection: Connection, owner: OrganisationId, most: int) -> tuple[Batch, ...]:
-    """Return an organisation's latest batches, the newest first."""
+def load_batches(
+    connection: Connection, owner: OrganisationId, most: int
+) -> tuple[tuple[Batch, Tally], ...]:
+    """Return an organisation's latest batches, the newest first, with counts of their files."""
     rows = connection.execute(
         "select * from roadwear.batch where owner_id = %s order by opened_at desc limit %s",
         (owner, most),
     )
-    return tuple(_batch(row) for row in rows)
+    batches = [_batch(row) for row in rows]
+    counted = connection.execute(
+        "select batch_id, outcome, count(*) as files, count(*) filter (where blocks_wiping) "
+        "as blocking from roadwear.batch_file where batch_id = any(%s) group by batch_id, outcome",
+        ([batch.batch_id for batch in batches],),
+    )
+    counts: dict[BatchId, dict[Outcome | None, int]] = {}
+    blocking: Counter[BatchId] = Counter()
+    for row in counted:
+        outcome = None if row["outcome"] is None else Outcome(row["outcome"])
+        counts.setdefault(row["batch_id"], {})[outcome] = row["files"]
+        blocking[row["batch_id"]] += row["blocking"]
+    return tuple(
+        (
+            batch,
+            Tally(counts=counts.get(batch.batch_id, {}), blocking=blocking[batch.batch_id]),
+        )
+        for batch in batches
+    )
 
 
 def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[BatchId, ...]:
