@@ -155,10 +155,15 @@ def words_of(clips: Sequence[ClipQuality], vehicle: str) -> str | None:
             lost[reason] = lost.get(reason, 0.0) + seconds
     if not lost or total <= 0:
         return None
+    private_s = lost.pop(NotLookedReason.PRIVATE, 0.0)
     parts = [
         f"{seconds / total:.0%} {reason.words}"
         for reason, seconds in sorted(lost.items(), key=lambda item: -item[1])
     ]
-    return f"{sum(lost.values()) / total:.0%} cannot be used (vehicle {vehicle}): " + ", ".join(
-        parts
-    )
+    said = []
+    if parts:
+        share = sum(lost.values()) / total
+        said.append(f"{share:.0%} cannot be used (vehicle {vehicle}): " + ", ".join(parts))
+    if private_s:
+        said.append(f"{private_s / total:.0%} lies in a private area, of which nothing is kept")
+    return "; ".join(said)

@@ -44,6 +44,8 @@ from pipeline.review.drive_map import draw_map, kind_at
 _MOST_BATCHES = 50
 _HEALTH_DAYS = 30
 _MOST_ROADS = 2000
+# The strip shows a minute in so many parts.
+_PARTS = 12
 _EARLIEST_YEAR = 2000
 # Below this share a camera's trouble is not worth a job.
 _WORTH_A_JOB = 0.05
@@ -59,9 +61,11 @@ class StripMinute:
 
     Attributes:
         span: From when to when, since the footage began.
+        parts: How many twelfths of a minute it lasts.
     """
 
     span: str
+    parts: int
     kind: str
     words: str
 
@@ -312,7 +316,10 @@ def _strip(clips: Sequence[ClipQuality]) -> list[StripMinute]:
         for minute in clip.minutes:
             span = f"{_clock(begins_s + minute.from_s)} to {_clock(begins_s + minute.to_s)}"
             words = "usable" if minute.reason is None else minute.reason.words
-            strip.append(StripMinute(span=span, kind=_kind_of(minute.reason), words=words))
+            parts = min(_PARTS, max(1, round((minute.to_s - minute.from_s) * _PARTS / 60)))
+            strip.append(
+                StripMinute(span=span, parts=parts, kind=_kind_of(minute.reason), words=words)
+            )
         begins_s += clip.lasts_s
     return strip
 

@@ -92,7 +92,7 @@ def test_a_vehicle_leaves_its_depot(database: Database, tmp_path: Path) -> None:
     manifest = handed_in(receiving, depot, tmp_path / "card")
 
     assert [file.outcome for file in manifest.files] == [Outcome.ACCEPTED] * 2
-    assert "area of which nothing is kept" in manifest.files[0].sentence
+    assert "lies in a private area, of which nothing is kept" in manifest.files[0].sentence
     assert verdict_of(manifest).safe
     kept = positions_of(database, depot)
     assert min(kept) == pytest.approx(HOME.lat_deg + 10 * STEP, abs=1.5 * STEP)
