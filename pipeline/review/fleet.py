@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from pipeline.adapters.postgres.backlog import load_backlog
+from pipeline.adapters.postgres.correspondence import answer
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.depots import depot_of_key, load_depot
 from pipeline.adapters.postgres.fleet import (
@@ -27,7 +28,6 @@ from pipeline.adapters.postgres.fleet import (
 )
 from pipeline.adapters.postgres.intake import load_drive
 from pipeline.adapters.postgres.receiving import (
-    answer,
     load_batch,
     load_batches,
     load_manifest,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from pipeline.adapters.mail_smtp import Attachment, SmtpMail
 from pipeline.adapters.postgres import receiving as rows
+from pipeline.adapters.postgres.correspondence import batches_to_mail, note_mailed
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.depots import mail_of
 from pipeline.domain.ports import Clock
@@ -38,14 +39,14 @@ class Mailing:
         now = self.clock.now()
         for owner in rows.all_organisations(self.database):
             with self.database.acting_for(owner) as connection:
-                due = rows.batches_to_mail(connection, owner, now - _LATEST)
+                due = batches_to_mail(connection, owner, now - _LATEST)
             for batch in due:
                 with self.database.acting_for(owner) as connection:
                     to = mail_of(connection, batch.depot_id)
                     manifest = rows.load_manifest(connection, batch.batch_id)
                 self._send(to, batch, manifest)
                 with self.database.acting_for(owner) as connection:
-                    rows.note_mailed(connection, batch.batch_id, now)
+                    note_mailed(connection, batch.batch_id, now)
                 sent += 1
         return sent
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.adapters.postgres import depots
 from pipeline.adapters.postgres import receiving as rows
+from pipeline.adapters.postgres.correspondence import answers
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.intake import load_driven_cameras
 from pipeline.adapters.postgres.receiving import StoredFile
@@ -186,7 +187,7 @@ class CardReading:
             assemble=AssembleSettings(forward_channel=channel),
             vehicle_of_camera=depots.cameras_of_vehicles(connection, batch.owner_id),
             vehicles=depots.fleet_numbers(connection, batch.owner_id),
-            began=rows.answers(connection, batch.batch_id),
+            began=answers(connection, batch.batch_id),
         )
 
     def _odd_picture(self, batch: Batch, drive: AssembledDrive) -> str | None:

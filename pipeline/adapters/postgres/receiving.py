@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.adapters.postgres.database import Connection, Database
-from pipeline.domain.errors import InputError, NotThereError, RuleError
+from pipeline.domain.errors import InputError, NotThereError
 from pipeline.domain.ids import (
     BatchId,
     ClipSha256,
@@ -96,7 +96,7 @@ def load_batch(connection: Connection, batch_id: BatchId, *, lock: bool = False)
     ).fetchone()
     if row is None:
         raise NotThereError("There is no such upload.")
-    return _batch(row)
+    return batch_of_row(row)
 
 
 def load_batches(
@@ -107,7 +107,7 @@ def load_batches(
         "select * from roadwear.batch where owner_id = %s order by opened_at desc limit %s",
         (owner, most),
     )
-    batches = [_batch(row) for row in rows]
+    batches = [batch_of_row(row) for row in rows]
     counted = connection.execute(
         "select batch_id, outcome, count(*) as files, count(*) filter (where blocks_wiping) "
         "as blocking from roadwear.batch_file where batch_id = any(%s) group by batch_id, outcome",
@@ -136,26 +136,6 @@ def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[Batch
         (owner,),
     )
     return tuple(BatchId(row["batch_id"]) for row in rows)
-
-
-def batches_to_mail(
-    connection: Connection, owner: OrganisationId, since: datetime
-) -> tuple[Batch, ...]:
-    """Return the batches, done since an instant, of which somebody is to be told by mail."""
-    rows = connection.execute(
-        "select b.* from roadwear.batch b join roadwear.depot d using (depot_id) "
-        "where b.owner_id = %s and b.state = 'done' and b.mailed_at is null and d.mail <> '' "
-        "and b.done_at >= %s order by b.done_at",
-        (owner, since),
-    )
-    return tuple(_batch(row) for row in rows)
-
-
-def note_mailed(connection: Connection, batch_id: BatchId, now: datetime) -> None:
-    """Note that somebody was told of a batch by mail."""
-    connection.execute(
-        "update roadwear.batch set mailed_at = %s where batch_id = %s", (now, batch_id)
-    )
 
 
 def expect_files(connection: Connection, batch: Batch, files: Sequence[ExpectedFile]) -> None:
@@ -251,53 +231,6 @@ def load_manifest(connection: Connection, batch_id: BatchId) -> Manifest:
         files=files,
         questions=tuple(Question(path=row["path"], words=row["words"]) for row in asked),
     )
-
-
-def answer(
-    connection: Connection, batch_id: BatchId, path: str, began_at: datetime, *, said_by: str
-) -> None:
-    """Note when a file began that was asked about, and have its batch read again.
-
-    Args:
-        connection: Acting for the batch's owner.
-        batch_id: Which batch.
-        path: The file, as on the card.
-        began_at: As the person says.
-        said_by: The depot.
-
-    Raises:
-        RuleError: It was not asked, or was answered meanwhile.
-    """
-    batch = load_batch(connection, batch_id, lock=True)
-    manifest = load_manifest(connection, batch_id)
-    if batch.state is not BatchState.DONE or path not in {q.path for q in manifest.questions}:
-        raise RuleError("This was not asked, or somebody has answered it meanwhile.")
-    connection.execute(
-        "insert into roadwear.batch_answer (batch_id, owner_id, path, began_at, said_by) "
-        "values (%s, %s, %s, %s, %s)",
-        (batch_id, batch.owner_id, path, began_at, said_by),
-    )
-    connection.execute(
-        "update roadwear.batch_file f set outcome = null, sentence = '', blocks_wiping = true "
-        "where batch_id = %s and outcome = 'refused' and exists (select 1 from "
-        "roadwear.stored_file s where s.owner_id = f.owner_id and s.sha256 = f.sha256 "
-        "and s.gone_at is null)",
-        (batch_id,),
-    )
-    connection.execute(
-        "update roadwear.batch set state = 'closed', questions = '{}', asked = '{}', "
-        "mailed_at = null where batch_id = %s",
-        (batch_id,),
-    )
-
-
-def answers(connection: Connection, batch_id: BatchId) -> Mapping[str, datetime]:
-    """Return when files of a batch began, as persons said who were asked; the latest word."""
-    rows = connection.execute(
-        "select path, began_at from roadwear.batch_answer where batch_id = %s order by answer_id",
-        (batch_id,),
-    )
-    return {row["path"]: row["began_at"] for row in rows}
 
 
 def begin_upload(
@@ -465,7 +398,8 @@ def all_organisations(database: Database) -> tuple[OrganisationId, ...]:
         return tuple(OrganisationId(row["organisation_id"]) for row in rows)
 
 
-def _batch(row: dict[str, Any]) -> Batch:
+def batch_of_row(row: dict[str, Any]) -> Batch:
+    """Return a batch from its row."""
     return Batch(
         batch_id=row["batch_id"],
         owner_id=row["owner_id"],
