@@ -156,7 +156,11 @@ def _with_faults(house: House, card: Path, rng: random.Random) -> tuple[bool, li
         receiving = house.receiving()
     receiving.read(house.depot.owner_id, BatchId(UUID(batch)))
     if "file lost" in faults:
-        kept = [path for path in (house.folder / "footage").rglob("*") if path.is_file()]
+        kept = [
+            path
+            for path in (house.folder / "footage").rglob("*")
+            if path.is_file() and path.name != "store-id"
+        ]
         if kept:
             rng.choice(sorted(kept, key=lambda path: path.stat().st_mtime)[-3:]).unlink()
     with served(receiving) as address, Server(address, house.key) as server:

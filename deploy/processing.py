@@ -9,7 +9,7 @@ from pipeline.adapters.postgres.backlog import load_backlog, waiting_drives
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.domain.errors import InputError
-from pipeline.domain.ids import DriveId, OrganisationId, organisation_id
+from pipeline.domain.ids import DriveId, OrganisationId, StoreId, organisation_id
 from pipeline.domain.ports import Detector
 from pipeline.domain.uk_time import by_when
 
@@ -24,10 +24,10 @@ def process_waiting(owner: str, *, every_s: float | None) -> None:
     with expected_failures():
         settings = wiring.Settings.from_env()
         database = wiring.database(settings)
-        detector = detector_of(settings)
+        detector, store = detector_of(settings), store_of(settings)
         given_up: set[DriveId] = set()
         while True:
-            waiting = [d for d in _waiting(database, owner) if d[1] not in given_up]
+            waiting = [d for d in _waiting(database, owner, store) if d[1] not in given_up]
             if waiting:
                 given_up |= _process(settings, detector, *waiting[0])
                 continue
@@ -48,7 +48,7 @@ def _process(
         return {drive}
     now = wiring.clock().now()
     with wiring.database(settings).acting_for(organisation) as connection:
-        backlog = load_backlog(connection, organisation, now)
+        backlog = load_backlog(connection, organisation, store_of(settings), now)
     done_at = backlog.done_at(now)
     if backlog.waiting_s and done_at is not None:
         hours = backlog.waiting_s / 3600
@@ -56,10 +56,17 @@ def _process(
     return set()
 
 
-def _waiting(database: Database, owner: str) -> list[tuple[OrganisationId, DriveId]]:
+def store_of(settings: wiring.Settings) -> StoreId:
+    """Return which of the stores that share the database is this machine's."""
+    return wiring.footage_store(settings).store_id
+
+
+def _waiting(
+    database: Database, owner: str, store: StoreId
+) -> list[tuple[OrganisationId, DriveId]]:
     owners = [organisation_id(owner)] if owner else all_organisations(database)
     found = []
     for one in owners:
         with database.acting_for(one) as connection:
-            found += [(one, drive) for drive in waiting_drives(connection, one)]
+            found += [(one, drive) for drive in waiting_drives(connection, one, store)]
     return found

@@ -37,23 +37,21 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         wiring.blobs(settings),
         wiring.clock(),
         Rules(policy=wiring.policy(settings), line=settings.line()),
+        receiving.store.store_id,
     )
     mail = wiring.mail(settings)
     mailing = None
     if mail is not None:
         mailing = Mailing(
-            database=desk.database, mail=mail, clock=desk.clock, address=settings.server or ""
+            database=desk.database,
+            mail=mail,
+            clock=desk.clock,
+            store=desk.store,
+            address=settings.server or "",
         )
     reader = BatchReader(receiving, mailing)
     secret_key = wiring.secret_key(settings)
-    pages = create_app(
-        database=desk.database,
-        blobs=desk.blobs,
-        clock=desk.clock,
-        rules=desk.rules,
-        secret_key=secret_key,
-        https_only=https_only,
-    )
+    pages = create_app(desk, secret_key=secret_key, https_only=https_only)
 
     async def depot_of(request: Request) -> Depot | None:
         return await _depot_of(receiving, desk, request)

@@ -9,7 +9,14 @@ from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.evidence import Still, StillKind
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, Piece
-from pipeline.domain.ids import ClipSha256, DriveId, ObservationId, natural_uuid, organisation_id
+from pipeline.domain.ids import (
+    ClipSha256,
+    DriveId,
+    ObservationId,
+    StoreId,
+    natural_uuid,
+    organisation_id,
+)
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import DefectKind, NotLooked, NotLookedReason
 from pipeline.domain.observations import Coverage, Observation
@@ -20,6 +27,7 @@ from pipeline.line import Gathered, LineSettings, gather_drive
 from pipeline.review import Rules
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
+STORE = StoreId(uuid4())
 RULES = Rules(policy=default_policy(), line=LineSettings())
 
 

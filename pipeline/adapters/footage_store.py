@@ -10,17 +10,17 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pipeline.adapters.sandbox import Sandbox
 from pipeline.adapters.silence import Span, blank, sound_spans
 from pipeline.adapters.tracks import is_track
 from pipeline.domain.errors import InputError, NoRoomError, OutageError
-from pipeline.domain.ids import ClipSha256, OrganisationId, UploadId
+from pipeline.domain.ids import ClipSha256, OrganisationId, StoreId, UploadId
 from pipeline.domain.receiving import ExpectedFile
 
 _CHUNK_BYTES = 1 << 20
@@ -57,6 +57,25 @@ class FootageStore:
         self._sandbox = sandbox or Sandbox()
         self._tallies: dict[UploadId, _Tally] = {}
         self._lock = threading.Lock()
+
+    @property
+    def store_id(self) -> StoreId:
+        """Which store it is, among those that share a database; made once, kept in the folder.
+
+        Raises:
+            OutageError: The folder cannot be written.
+        """
+        path = self._made(self._root) / "store-id"
+        try:
+            if not path.exists():
+                fresh = path.with_name(f"store-id.{uuid4()}")
+                fresh.write_text(str(uuid4()), "utf-8")
+                with suppress(FileExistsError):
+                    os.link(fresh, path)
+                fresh.unlink()
+            return StoreId(UUID(path.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            raise OutageError(f"{path} cannot be read or written: {error}") from error
 
     @property
     def root(self) -> Path:

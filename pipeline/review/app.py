@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 
-from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.defects import (
     load_defect,
     load_entry,
@@ -33,9 +32,8 @@ from pipeline.domain.decisions import Decision, Move, RejectReason
 from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
 from pipeline.domain.ids import DecisionId, DefectId
-from pipeline.domain.ports import Blobs, Clock
 from pipeline.review import words
-from pipeline.review.desk import Desk, Rules, SignedOutError, require_csrf
+from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity, identity_of
 from pipeline.stages.decide import StaleError, apply_decision
@@ -77,22 +75,11 @@ class DecisionForm(BaseModel):
         return None
 
 
-def create_app(
-    *,
-    database: Database,
-    blobs: Blobs,
-    clock: Clock,
-    rules: Rules,
-    secret_key: str,
-    https_only: bool = False,
-) -> FastAPI:
+def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> FastAPI:
     """Return the application.
 
     Args:
-        database: Where everything is.
-        blobs: Where the pictures are.
-        clock: Tells the time.
-        rules: What follows when a person joins or splits possible defects.
+        desk: What the pages share.
         secret_key: Signs the session cookie.
         https_only: Send the cookie over TLS alone; for anything but this machine itself.
     """
@@ -100,7 +87,6 @@ def create_app(
     app.user_middleware.append(session_of(secret_key, https_only=https_only))
     app.middleware("http")(_safe_headers)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    desk = Desk(database, blobs, clock, rules)
     _add_errors(app, desk)
     _add_doors(app, desk)
     _add_queue(app, desk)

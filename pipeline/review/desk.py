@@ -11,7 +11,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.people import Person, load_person
 from pipeline.domain.errors import RuleError
-from pipeline.domain.ids import OrganisationId, PersonId
+from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Clock
 from pipeline.line import LineSettings
@@ -36,8 +36,19 @@ class SignedOutError(Exception):
 class Desk:
     """What the routes share: the database, the pictures, the clock, the templates."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock, rules: Rules) -> None:
-        """Prepare the templates."""
+    def __init__(
+        self, database: Database, blobs: Blobs, clock: Clock, rules: Rules, store: StoreId
+    ) -> None:
+        """Prepare the templates.
+
+        Args:
+            database: Where everything is.
+            blobs: Where the pictures are.
+            clock: Tells the time.
+            rules: What follows when a person joins or splits possible defects.
+            store: Where footage lies that is handed in here.
+        """
+        self.store = store
         self.database = database
         self.blobs = blobs
         self.clock = clock

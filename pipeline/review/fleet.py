@@ -249,7 +249,7 @@ def jobs(health: Sequence[VehicleHealth], *, helpable: bool = True) -> list[Job]
 def backlog_words(desk: Desk, connection: Connection, owner: OrganisationId) -> str:
     """Return how much footage waits to be looked at, and when that will be done."""
     now = desk.clock.now()
-    backlog = load_backlog(connection, owner, now)
+    backlog = load_backlog(connection, owner, desk.store, now)
     if not backlog.waiting_s:
         return "Everything that was handed in has been looked at."
     hours = backlog.waiting_s / 3600

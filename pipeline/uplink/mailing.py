@@ -8,6 +8,7 @@ from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.correspondence import batches_to_mail, note_mailed
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.depots import mail_of
+from pipeline.domain.ids import StoreId
 from pipeline.domain.ports import Clock
 from pipeline.domain.receiving import Batch, Manifest, verdict_of
 from pipeline.uplink.words import manifest_csv
@@ -21,12 +22,14 @@ class Mailing:
     """Sends manifests by mail.
 
     Attributes:
+        store: Whose batches.
         address: Of the server, as depots call it; "" if that is not set.
     """
 
     database: Database
     mail: SmtpMail
     clock: Clock
+    store: StoreId
     address: str
 
     def send_due(self) -> int:
@@ -39,7 +42,7 @@ class Mailing:
         now = self.clock.now()
         for owner in rows.all_organisations(self.database):
             with self.database.acting_for(owner) as connection:
-                due = batches_to_mail(connection, owner, now - _LATEST)
+                due = batches_to_mail(connection, owner, now - _LATEST, self.store)
             for batch in due:
                 with self.database.acting_for(owner) as connection:
                     to = mail_of(connection, batch.depot_id)

@@ -79,5 +79,5 @@ def blank_private(database: Database, store: FootageStore, owner: OrganisationId
     What a killed server left and what a restored backup brought back are done as well.
     """
     with database.acting_for(owner) as connection:
-        cuts = rows.load_cuts(connection, owner)
+        cuts = rows.load_cuts(connection, owner, store.store_id)
     return sum(store.blank(location, spans) for location, spans in cuts.values())

@@ -70,6 +70,7 @@ class Receiving:
             return rows.open_batch(
                 connection,
                 depot,
+                self.store.store_id,
                 fleet_number=clean_path(fleet_number).lower() if fleet_number.strip() else "",
                 source=clean_path(source),
                 now=self._means.clock.now(),
@@ -125,7 +126,9 @@ class Receiving:
             ]
             self._require_room(sum(fresh), rows.bytes_kept(connection, depot.owner_id))
             if fresh and self.limits.ready_by is not None:
-                backlog = load_backlog(connection, depot.owner_id, self._means.clock.now())
+                backlog = load_backlog(
+                    connection, depot.owner_id, self.store.store_id, self._means.clock.now()
+                )
                 self._require_time(sum(fresh), backlog, self.limits.ready_by)
         named = {file.path for file in cleaned}
         return replace(manifest, files=tuple(f for f in manifest.files if f.path in named))
@@ -145,10 +148,15 @@ class Receiving:
         lost = {
             file.sha256
             for file in files
-            if file.sha256 in kept and not self.store.holds(kept[file.sha256].location, file)
+            if file.sha256 in kept and not self._holds(kept[file.sha256], file)
         }
         said = rows.words_before(connection, depot.owner_id, hashes)
         return {sha256: line for sha256, line in said.items() if sha256 not in lost}
+
+    def _holds(self, stored: StoredFile, file: ExpectedFile) -> bool:
+        """Return whether bytes are here, or in another store: that one answers for them."""
+        elsewhere = stored.store not in {None, self.store.store_id}
+        return elsewhere or self.store.holds(stored.location, file)
 
     def known(self, depot: Depot, files: Sequence[ExpectedFile]) -> Manifest:
         """Return what is known of files by their bytes alone; nothing is noted.
@@ -163,7 +171,7 @@ class Receiving:
         for file in cleaned:
             line = said_at_once(file, depot, before, self.limits.largest_bytes)
             if line is None and file.sha256 in kept:
-                lost = not self.store.holds(kept[file.sha256].location, file)
+                lost = not self._holds(kept[file.sha256], file)
                 line = not_taken_in(file, "the store has lost it; hand it in again" if lost else "")
             said.append(line or not_taken_in(file))
         return Manifest(files=tuple(sorted(said, key=lambda line: line.path)))
@@ -214,6 +222,7 @@ class Receiving:
                     location=location,
                     received_at=self._means.clock.now(),
                     silent=silent,
+                    store=self.store.store_id,
                 )
                 rows.note_arrival(connection, arriving, stored)
         except DamagedOnTheWayError:
@@ -267,14 +276,17 @@ class Receiving:
         found: list[tuple[OrganisationId, BatchId]] = []
         for owner in rows.all_organisations(self._means.database):
             with self._means.database.acting_for(owner) as connection:
-                found += [(owner, batch) for batch in rows.closed_batches(connection, owner)]
+                found += [
+                    (owner, batch)
+                    for batch in rows.closed_batches(connection, owner, self.store.store_id)
+                ]
         return tuple(found)
 
     def done_at(self, owner: OrganisationId) -> datetime | None:
         """Return when what an organisation handed in will be looked at, if that can be told."""
         now = self._means.clock.now()
         with self._means.database.acting_for(owner) as connection:
-            return load_backlog(connection, owner, now).done_at(now)
+            return load_backlog(connection, owner, self.store.store_id, now).done_at(now)
 
     def _require_time(self, wanted: int, backlog: Backlog, ready_by: time) -> None:
         now = self._means.clock.now()

@@ -151,7 +151,7 @@ class Keeper:
 
     def _footage(self, owner: OrganisationId, before: datetime) -> int:
         with self.database.acting_for(owner) as connection:
-            due = rows.due_files(connection, owner, before)
+            due = rows.due_files(connection, owner, before, self.store.store_id)
         self.ledger.add([self._gone(owner, Kind.FOOTAGE, r["sha256"]) for r in due])
         for row in due:
             self._remove_file(owner, row["sha256"], received_before=before)

@@ -19,8 +19,9 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
+from pipeline.review.desk import Desk
 from tests.browser.conftest import faults
-from tests.stored import RULES, store_a_queue
+from tests.stored import RULES, STORE, store_a_queue
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -41,9 +42,7 @@ def address(database: Database, tmp_path: Path) -> Iterator[str]:
                 password=PASSWORD,
                 roles=[Role.ENGINEER],
             )
-    app = create_app(
-        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="k" * 32
-    )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE), secret_key="k" * 32)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

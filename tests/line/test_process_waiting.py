@@ -15,7 +15,7 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.private import add_area
 from pipeline.domain.backlog import Backlog
 from pipeline.domain.errors import NoRoomError
-from pipeline.domain.ids import ClipSha256
+from pipeline.domain.ids import ClipSha256, StoreId
 from pipeline.domain.places import LonLat
 from pipeline.domain.private import PrivateArea
 from pipeline.domain.receiving import Depot, ExpectedFile
@@ -23,7 +23,7 @@ from pipeline.simulator.recorders import add_blackvue_gps, write_recording
 from pipeline.uplink.means import Limits
 from tests.builders import NOON
 from tests.line.test_drive_to_queue import ROADWEAR, House
-from tests.uplink.serving import add_depot, hand_in, receiving_in
+from tests.uplink.serving import add_depot, hand_in, kept_files, receiving_in
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def process(house: House) -> CompletedProcess[str]:
     return house.run([ROADWEAR, "process", "--owner", "north"])
 
 
-def backlog_of(database: Database, depot: Depot) -> Backlog:
+def backlog_of(database: Database, depot: Depot, store: StoreId) -> Backlog:
     with database.acting_for(depot.owner_id) as connection:
-        return load_backlog(connection, depot.owner_id, datetime.now(UTC))
+        return load_backlog(connection, depot.owner_id, store, datetime.now(UTC))
 
 
 def runs(database: Database, depot: Depot) -> Sequence[dict[str, object]]:
@@ -55,8 +55,9 @@ def test_what_waits_is_looked_at_killed_or_not_and_gathered_once(
     card.mkdir()
     shutil.copy(house.footage / "clip.mp4", card)
     shutil.copy(house.footage / "track.gpx", card / "clip.gpx")
-    hand_in(receiving_in(database, tmp_path / "store"), depot, card)
-    before = backlog_of(database, depot)
+    receiving = receiving_in(database, house.home / "footage")
+    hand_in(receiving, depot, card)
+    before = backlog_of(database, depot, receiving.store.store_id)
     assert before.waiting_s == pytest.approx(7.3, abs=0.1)
     assert before.rate is None
 
@@ -72,11 +73,11 @@ def test_what_waits_is_looked_at_killed_or_not_and_gathered_once(
     assert "pieces were new; possible defects: " in finished.stderr
     pieces = runs(database, depot)
     assert 1 <= done <= len(pieces) == len({run["from_pts"] for run in pieces}) == 7
-    after = backlog_of(database, depot)
+    after = backlog_of(database, depot, receiving.store.store_id)
     assert after.waiting_s == 0
     assert after.rate is not None and after.rate > 0
     with database.acting_for(depot.owner_id) as connection:
-        assert waiting_drives(connection, depot.owner_id) == ()
+        assert waiting_drives(connection, depot.owner_id, receiving.store.store_id) == ()
     assert "Nothing waits." in process(house).stderr
 
 
@@ -93,7 +94,8 @@ def test_what_is_private_is_not_looked_at_and_the_rest_is(
     clip = write_recording(card / "a.mp4", seconds=30, created=NOON)
     places = [(home.lat_deg + 9e-5 * second, home.lon_deg) for second in range(31)]
     add_blackvue_gps(clip, places, gps_at=NOON, clock_at=NOON)
-    hand_in(receiving_in(database, tmp_path / "store"), depot, card)
+    receiving = receiving_in(database, house.home / "footage")
+    hand_in(receiving, depot, card)
 
     done = process(house)
 
@@ -116,11 +118,10 @@ def test_a_drive_of_which_the_footage_is_gone_is_told_of_and_stops_nothing(
     clip = write_recording(card / "a.mp4", seconds=6, created=NOON)
     places = [(52.4 + 9e-5 * second, -1.55) for second in range(7)]
     add_blackvue_gps(clip, places, gps_at=NOON, clock_at=NOON)
-    receiving = receiving_in(database, tmp_path / "store")
+    receiving = receiving_in(database, house.home / "footage")
     hand_in(receiving, depot, card)
-    for kept in (tmp_path / "store").rglob("*"):
-        if kept.is_file():
-            kept.unlink()
+    for kept in kept_files(house.home / "footage"):
+        kept.unlink()
     done = process(house)
     assert done.returncode == 0
     assert "is left out" in done.stderr and "1 drives could not be read" in done.stderr

@@ -14,21 +14,20 @@ from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.looks import NotLookedReason
 from pipeline.review import create_app
+from pipeline.review.desk import Desk
 from pipeline.review.fleet import jobs
 from pipeline.simulator.recorders import gpx
 from tests.builders import NOON
 from tests.footage import write_plain
 from tests.review.test_pages import Browser
-from tests.stored import RULES
+from tests.stored import RULES, STORE
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
 
 @pytest.fixture
 def client(database: Database, tmp_path: Path) -> TestClient:
     blobs = ObstoreBlobs.from_location(str(tmp_path / "blobs"))
-    app = create_app(
-        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="k" * 32
-    )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE), secret_key="k" * 32)
     return TestClient(app, base_url="https://testserver")
 
 

@@ -18,7 +18,8 @@ from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
-from tests.stored import RULES, store_a_queue
+from pipeline.review.desk import Desk
+from tests.stored import RULES, STORE, store_a_queue
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 WRONG = "no"
@@ -143,9 +144,7 @@ def client(database: Database, tmp_path: object) -> Iterator[TestClient]:
             password=PASSWORD,
             roles=[Role.ENGINEER],
         )
-    app = create_app(
-        database=database, blobs=blobs, clock=SystemClock(), rules=RULES, secret_key="test" * 8
-    )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE), secret_key="test" * 8)
     with TestClient(app) as found:
         yield found
 

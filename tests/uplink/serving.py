@@ -95,3 +95,8 @@ def hand_in(receiving: Receiving, depot: Depot, card: Path, *, read: bool = True
     if read:
         receiving.read(depot.owner_id, batch)
     return batch
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """Return the footage in a store's folder."""
+    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "store-id"]

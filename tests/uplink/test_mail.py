@@ -15,6 +15,7 @@ from pipeline.adapters.mail_smtp import SmtpMail, is_address
 from pipeline.adapters.postgres.database import Database
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.uplink.mailing import Mailing
+from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
@@ -47,11 +48,12 @@ def letterbox() -> Iterator[tuple[Letterbox, Controller]]:
     controller.stop()
 
 
-def mailing_in(database: Database, port: int) -> Mailing:
+def mailing_in(database: Database, port: int, receiving: Receiving) -> Mailing:
     return Mailing(
         database=database,
         mail=SmtpMail(f"smtp://127.0.0.1:{port}", "roadwear@council.example"),
         clock=SystemClock(),
+        store=receiving.store.store_id,
         address="https://roads.example/",
     )
 
@@ -66,7 +68,7 @@ def test_a_depot_that_asked_is_told_once_of_every_card(
     write_drive(tmp_path / "a", NOON)
     (tmp_path / "a" / "=1+1.mp4").write_bytes(b"noise" * 100)
     write_drive(tmp_path / "b", NOON, lat=51.6)
-    mailing = mailing_in(database, controller.port)
+    mailing = mailing_in(database, controller.port, receiving)
     assert mailing.send_due() == 0
     batch = hand_in(receiving, asked, tmp_path / "a")
     hand_in(receiving, silent, tmp_path / "b")
@@ -94,11 +96,11 @@ def test_what_the_mail_server_does_not_take_is_sent_when_it_does(
     depot, _ = add_depot(database, mail="fleet@council.example")
     write_drive(tmp_path / "a", NOON)
     hand_in(receiving, depot, tmp_path / "a")
-    mailing = mailing_in(database, controller.port)
+    mailing = mailing_in(database, controller.port, receiving)
     box.full = True
     with pytest.raises(OutageError, match="no room"):
         mailing.send_due()
-    nobody = mailing_in(database, 1)
+    nobody = mailing_in(database, 1, receiving)
     with pytest.raises(OutageError, match="refused"):
         nobody.send_due()
     box.full = False

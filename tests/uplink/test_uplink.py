@@ -33,7 +33,7 @@ from pipeline.uplink.means import Limits
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
 from tests.footage import write_plain
-from tests.uplink.serving import add_depot, receiving_in, write_drive
+from tests.uplink.serving import add_depot, kept_files, receiving_in, write_drive
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -131,7 +131,7 @@ def test_a_card_is_handed_in_and_every_file_gets_its_word(house: House, tmp_path
     assert found["lonely.mp4"][0] == "refused" and "no positions" in found["lonely.mp4"][1]
     assert found["20260210_120000_NR.mp4"][0] == "refused"
     assert answer["verdict"] == "Do not wipe: these 2: lonely.mp4, noise.mp4"
-    kept = [path for path in house.folder.rglob("*") if path.is_file()]
+    kept = kept_files(house.folder)
     assert len(kept) == 2
 
 
@@ -176,7 +176,7 @@ def test_the_card_is_not_safe_before_it_was_read_nor_when_the_store_lost_a_file(
         assert server.ask("POST", "card", said)["safe_to_wipe"] is False
         hand_in(house, card, tmp_path)
         assert server.ask("POST", "card", said)["safe_to_wipe"] is True
-        next(path for path in house.folder.rglob("*") if path.is_file()).unlink()
+        kept_files(house.folder)[0].unlink()
         lost = server.ask("POST", "card", said)
     assert lost["safe_to_wipe"] is False
     assert "the store has lost it" in str(lost["files"])
@@ -543,7 +543,7 @@ def test_an_endless_stream_is_ended(house: House) -> None:
         assert status == 413
         here = int(http.head(where, headers=TUS).headers["upload-offset"])
         assert here <= 3_000_000
-    kept = sum(path.stat().st_size for path in house.folder.rglob("*") if path.is_file())
+    kept = sum(path.stat().st_size for path in kept_files(house.folder))
     assert kept <= 3_000_000
 
 
@@ -603,7 +603,7 @@ def test_a_refused_batch_never_removes_what_another_one_needs(
     assert receiving.manifest(depot.owner_id, known)[1].counts == {Outcome.ACCEPTED: 2}
     other = Outcome.REFUSED if refused_first else Outcome.ALREADY_THERE
     assert receiving.manifest(depot.owner_id, unknown)[1].counts == {other: 2}
-    assert len([p for p in (tmp_path / "store").rglob("*") if p.is_file()]) == 2
+    assert len(kept_files(tmp_path / "store")) == 2
 
 
 def test_refused_bytes_are_removed_where_nobody_needs_them(house: House, tmp_path: Path) -> None:
@@ -612,7 +612,7 @@ def test_refused_bytes_are_removed_where_nobody_needs_them(house: House, tmp_pat
 
     hand_in(house, tmp_path / "card", tmp_path)
 
-    assert [p for p in house.folder.rglob("*") if p.is_file()] == []
+    assert kept_files(house.folder) == []
 
 
 def test_a_file_that_the_store_lost_is_wanted_again_and_then_safe(
@@ -621,12 +621,12 @@ def test_a_file_that_the_store_lost_is_wanted_again_and_then_safe(
     card = tmp_path / "card"
     write_drive(card, NOON)
     hand_in(house, card, tmp_path)
-    next(path for path in house.folder.rglob("*") if path.is_file()).unlink()
+    kept_files(house.folder)[0].unlink()
 
     answer = hand_in(house, card, tmp_path)
 
     assert answer["safe_to_wipe"] is True
-    assert len([p for p in house.folder.rglob("*") if p.is_file()]) == 2
+    assert len(kept_files(house.folder)) == 2
     assert "it was taken in before, and its bytes are there" in str(outcomes(answer))
 
 
@@ -711,5 +711,5 @@ def test_a_batch_that_fails_by_our_fault_keeps_its_bytes_and_the_card(
     (line,) = house.receiving.manifest(house.depot.owner_id, batch)[1].files
     assert line.outcome is Outcome.REFUSED and line.blocks_wiping
     assert "a fault of this program" in line.sentence
-    assert len([p for p in house.folder.rglob("*") if p.is_file()]) == 1
+    assert len(kept_files(house.folder)) == 1
     assert house.receiving.to_do() == ()

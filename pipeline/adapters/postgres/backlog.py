@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.backlog import Backlog
-from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.domain.ids import DriveId, OrganisationId, StoreId
 
 # Less than this of a clip's end may be left: lengths are rounded.
 _LEAST_S = 1.0
@@ -21,14 +21,17 @@ _WAITING = f"""
       and r.state = 'current' and r.mark = 'live'), 0) as left_s
   from roadwear.clip c join roadwear.stored_file s
     on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256 and s.gone_at is null
+      and (s.store is null or s.store = %(store)s)
   where c.owner_id = %(owner)s"""  # noqa: S608 - our own words
 
 
-def load_backlog(connection: Connection, owner: OrganisationId, now: datetime) -> Backlog:
-    """Return what of an organisation's footage waits, and how fast the last of it went."""
+def load_backlog(
+    connection: Connection, owner: OrganisationId, store: StoreId, now: datetime
+) -> Backlog:
+    """Return what of an organisation's footage in a store waits, and how fast the last went."""
     waits = connection.execute(
         f"select coalesce(sum(left_s), 0) as left_s from ({_WAITING}) w where left_s > %(least)s",  # noqa: S608
-        {"owner": owner, "least": _LEAST_S},
+        {"owner": owner, "store": store, "least": _LEAST_S},
     ).fetchone()
     went = connection.execute(
         f"""with recent as (
@@ -36,11 +39,19 @@ def load_backlog(connection: Connection, owner: OrganisationId, now: datetime) -
             r.recorded_at - lag(r.recorded_at) over (order by r.recorded_at) as took
           from roadwear.run r join roadwear.clip c
             on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256
+          join roadwear.stored_file s on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256
+            and (s.store is null or s.store = %(store)s)
           where r.owner_id = %(owner)s and r.recorded_at > %(since)s
           order by r.recorded_at desc limit %(most)s)
         select sum(span_s) as span_s, sum(extract(epoch from took)) as took_s
         from recent where took < %(pause)s""",  # noqa: S608 - our own words
-        {"owner": owner, "since": now - _RECENT, "most": _MOST_RUNS, "pause": _PAUSE},
+        {
+            "owner": owner,
+            "store": store,
+            "since": now - _RECENT,
+            "most": _MOST_RUNS,
+            "pause": _PAUSE,
+        },
     ).fetchone()
     sizes = connection.execute(
         "select sum(s.size_bytes) / nullif(sum(c.duration_s), 0) as per_s from roadwear.clip c "
@@ -56,8 +67,10 @@ def load_backlog(connection: Connection, owner: OrganisationId, now: datetime) -
     )
 
 
-def waiting_drives(connection: Connection, owner: OrganisationId) -> tuple[DriveId, ...]:
-    """Return the drives of which something was not looked at, or not gathered; the oldest first."""
+def waiting_drives(
+    connection: Connection, owner: OrganisationId, store: StoreId
+) -> tuple[DriveId, ...]:
+    """Return a store's drives of which something was not looked at or not gathered, by age."""
     rows = connection.execute(
         f"""select w.drive_id, min(w.received_at) as received_at from ({_WAITING}) w
         where left_s > %(least)s or exists (
@@ -66,6 +79,6 @@ def waiting_drives(connection: Connection, owner: OrganisationId) -> tuple[Drive
             and not exists (select 1 from roadwear.membership m
                             where m.observation_id = o.observation_id))
         group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
-        {"owner": owner, "least": _LEAST_S},
+        {"owner": owner, "store": store, "least": _LEAST_S},
     )
     return tuple(DriveId(row["drive_id"]) for row in rows)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.receiving import batch_of_row, load_batch, load_manifest
 from pipeline.domain.errors import RuleError
-from pipeline.domain.ids import BatchId, OrganisationId
+from pipeline.domain.ids import BatchId, OrganisationId, StoreId
 from pipeline.domain.receiving import Batch, BatchState
 
 
@@ -58,14 +58,14 @@ def answers(connection: Connection, batch_id: BatchId) -> Mapping[str, datetime]
 
 
 def batches_to_mail(
-    connection: Connection, owner: OrganisationId, since: datetime
+    connection: Connection, owner: OrganisationId, since: datetime, store: StoreId
 ) -> tuple[Batch, ...]:
-    """Return the batches, done since an instant, of which somebody is to be told by mail."""
+    """Return a store's batches, done since an instant, of which somebody is to be told by mail."""
     rows = connection.execute(
         "select b.* from roadwear.batch b join roadwear.depot d using (depot_id) "
         "where b.owner_id = %s and b.state = 'done' and b.mailed_at is null and d.mail <> '' "
-        "and b.done_at >= %s order by b.done_at",
-        (owner, since),
+        "and b.done_at >= %s and (b.store is null or b.store = %s) order by b.done_at",
+        (owner, since, store),
     )
     return tuple(batch_of_row(row) for row in rows)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.errors import InputError
-from pipeline.domain.ids import OrganisationId
+from pipeline.domain.ids import OrganisationId, StoreId
 from pipeline.domain.places import LonLat
 from pipeline.domain.private import PrivateArea
 
@@ -66,13 +66,15 @@ def note_cut(
     )
 
 
-def load_cuts(connection: Connection, owner: OrganisationId) -> Mapping[str, tuple[str, _Spans]]:
-    """Return, by hash, where files lie or lay, and which of their bytes must be gone."""
+def load_cuts(
+    connection: Connection, owner: OrganisationId, store: StoreId
+) -> Mapping[str, tuple[str, _Spans]]:
+    """Return, by hash, where a store's files lie or lay, and which of their bytes must be gone."""
     rows = connection.execute(
         "select c.sha256, s.location, c.bytes from roadwear.cut_out c "
         "join roadwear.stored_file s using (owner_id, sha256) "
-        "where c.owner_id = %s",
-        (owner,),
+        "where c.owner_id = %s and (s.store is null or s.store = %s)",
+        (owner, store),
     )
     return {
         row["sha256"]: (

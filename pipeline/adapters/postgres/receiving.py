@@ -14,6 +14,7 @@ from pipeline.domain.ids import (
     ClipSha256,
     DriveId,
     OrganisationId,
+    StoreId,
     UploadId,
 )
 from pipeline.domain.receiving import (
@@ -48,6 +49,7 @@ class StoredFile:
 
     Attributes:
         silent: Its sound has been taken out.
+        store: In whose folder; None from before there were several.
     """
 
     owner_id: OrganisationId
@@ -57,28 +59,37 @@ class StoredFile:
     location: str
     received_at: datetime
     silent: bool
+    store: StoreId | None
 
 
 def open_batch(
-    connection: Connection, depot: Depot, *, fleet_number: str, source: str, now: datetime
+    connection: Connection, depot: Depot, store: StoreId, *, now: datetime, **said: str
 ) -> Batch:
-    """Begin a batch."""
+    """Begin a batch.
+
+    Args:
+        connection: Acting for the depot's owner.
+        depot: Who hands it in.
+        store: Where its bytes will lie.
+        now: The present.
+        said: fleet_number, "" where that is not known, and source, the door.
+    """
     batch = Batch(
         batch_id=BatchId(uuid4()),
         owner_id=depot.owner_id,
         authority_id=depot.authority_id,
         depot_id=depot.depot_id,
-        fleet_number=fleet_number or depot.fleet_number,
-        source=source,
+        fleet_number=said["fleet_number"] or depot.fleet_number,
+        source=said["source"],
         state=BatchState.OPEN,
         opened_at=now,
     )
     connection.execute(
         "insert into roadwear.batch (batch_id, owner_id, authority_id, depot_id, fleet_number, "
-        "source, opened_at) values (%s, %s, %s, %s, %s, %s, %s)",
+        "source, opened_at, store) values (%s, %s, %s, %s, %s, %s, %s, %s)",
         (
             batch.batch_id, batch.owner_id, batch.authority_id, batch.depot_id,
-            batch.fleet_number, batch.source, now,
+            batch.fleet_number, batch.source, now, store,
         ),
     )  # fmt: skip
     return batch
@@ -128,12 +139,14 @@ def load_batches(
     )
 
 
-def closed_batches(connection: Connection, owner: OrganisationId) -> tuple[BatchId, ...]:
-    """Return the batches of an organisation that wait to be read, the oldest first."""
+def closed_batches(
+    connection: Connection, owner: OrganisationId, store: StoreId
+) -> tuple[BatchId, ...]:
+    """Return the batches of an organisation that wait to be read in a store, the oldest first."""
     rows = connection.execute(
         "select batch_id from roadwear.batch where owner_id = %s and state = 'closed' "
-        "order by closed_at",
-        (owner,),
+        "and (store is null or store = %s) order by closed_at",
+        (owner, store),
     )
     return tuple(BatchId(row["batch_id"]) for row in rows)
 
@@ -282,12 +295,13 @@ def save_stored(connection: Connection, stored: StoredFile) -> None:
     """Note where bytes are kept; bytes that were gone are there again."""
     connection.execute(
         "insert into roadwear.stored_file (owner_id, sha256, authority_id, size_bytes, location, "
-        "received_at, silent) values (%s, %s, %s, %s, %s, %s, %s) on conflict (owner_id, sha256) "
-        "do update set location = excluded.location, silent = excluded.silent, gone_at = null, "
-        "received_at = excluded.received_at where stored_file.gone_at is not null",
+        "received_at, silent, store) values (%s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict (owner_id, sha256) do update set location = excluded.location, "
+        "silent = excluded.silent, gone_at = null, received_at = excluded.received_at, "
+        "store = excluded.store where stored_file.gone_at is not null",
         (
             stored.owner_id, stored.sha256, stored.authority_id, stored.size_bytes,
-            stored.location, stored.received_at, stored.silent,
+            stored.location, stored.received_at, stored.silent, stored.store,
         ),
     )  # fmt: skip
 
@@ -433,4 +447,5 @@ def _stored(row: dict[str, Any]) -> StoredFile:
         location=row["location"],
         received_at=row["received_at"],
         silent=row["silent"],
+        store=row["store"],
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.errors import InputError
-from pipeline.domain.ids import OrganisationId
+from pipeline.domain.ids import OrganisationId, StoreId
 from pipeline.domain.keeping import DEFAULT_DAYS, Hold, Kind
 
 
@@ -72,15 +72,16 @@ def load_holds(connection: Connection) -> tuple[dict[str, Any], ...]:
 
 
 def due_files(
-    connection: Connection, owner: OrganisationId, before: datetime
+    connection: Connection, owner: OrganisationId, before: datetime, store: StoreId
 ) -> tuple[dict[str, Any], ...]:
-    """Return the stored files that were received before an instant and that no hold keeps.
+    """Return a store's files that were received before an instant and that no hold keeps.
 
     A file of a drive whose track is forgotten is kept by any hold on its time.
     """
     rows = connection.execute(
         "select s.sha256 from roadwear.stored_file s where s.owner_id = %(o)s "
-        "and s.gone_at is null and s.received_at < %(b)s and not exists ("
+        "and s.gone_at is null and s.received_at < %(b)s "
+        "and (s.store is null or s.store = %(s)s) and not exists ("
         "  select 1 from roadwear.held_drive h where h.drive_id in ("
         "    select c.drive_id from roadwear.clip c "
         "    where c.owner_id = s.owner_id and c.clip_sha256 = s.sha256 "
@@ -92,7 +93,7 @@ def due_files(
         "  and (c.started_at is null or tstzrange(c.started_at, c.started_at "
         "    + make_interval(secs => c.duration_s)) && tstzrange(h.from_at, h.to_at))) "
         "order by s.received_at",
-        {"o": owner, "b": before},
+        {"o": owner, "b": before, "s": store},
     )
     return tuple(rows)
 

@@ -38,6 +38,10 @@ create table roadwear.batch_answer (
 );
 create index batch_answer_of on roadwear.batch_answer (batch_id);
 
+-- In whose folder the bytes lie: depots' computers may share one database. Null: from before.
+alter table roadwear.stored_file add column store uuid;
+alter table roadwear.batch add column store uuid;
+
 alter table roadwear.batch add column asked text[] not null default '{}';
 alter table roadwear.batch add column mailed_at timestamptz;
 alter table roadwear.depot add column mail text not null default '';
