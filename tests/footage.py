@@ -35,6 +35,7 @@ def write_plain(
     faststart: bool = True,
     created: str | None = "2026-02-10T12:00:00Z",
     options: dict[str, str] | None = None,
+    key_every: int = 10,
 ) -> Path:
     """Write a small clip of moving noise, with chosen presentation times."""
     flags = {"movflags": "+faststart"} if faststart else {}
@@ -43,7 +44,9 @@ def write_plain(
     with av.open(str(path), "w", options=options or flags) as container:
         if created:
             container.metadata["creation_time"] = created
-        stream = container.add_stream("libx264", rate=fps, options={"g": "10", "crf": "18"})
+        stream = container.add_stream(
+            "libx264", rate=fps, options={"g": str(key_every), "sc_threshold": "0", "crf": "18"}
+        )
         stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(np.roll(base, number, axis=1), format="rgb24")

@@ -19,6 +19,7 @@ from pipeline.adapters.silence import Span, find_packet, payloads_of
 from pipeline.adapters.video_pyav import ONLY_THIS_FILE
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip
+from pipeline.domain.private import PrivateBytes
 
 # Telemetry comes in packets of a second or so, of which the time is that of their beginning.
 _TELEMETRY_S = 2.0
@@ -30,10 +31,12 @@ _FIRST_BOXES = _KEPT_BOXES | {b"free", b"skip", b"wide", b"uuid"}
 # In its index: descriptions, which may name the place of the first picture.
 _TELLING_BOXES = {b"udta", b"meta"}
 _NOVATEK_BOX = b"gps "
+# A block begins with its length, and with "free", which stays; then it says what it is.
+_NOVATEK_MARK = b"freeGPS "
 
 
-def private_bytes(location: str, parts: Sequence[tuple[float, float]], clip: Clip) -> list[Span]:
-    """Return offset and length of the bytes that must go, so that parts of a clip are not kept.
+def private_bytes(location: str, parts: Sequence[tuple[float, float]], clip: Clip) -> PrivateBytes:
+    """Return which bytes must go, so that parts of a clip are not kept, and what goes with them.
 
     Args:
         location: Where the clip lies.
@@ -52,9 +55,12 @@ def private_bytes(location: str, parts: Sequence[tuple[float, float]], clip: Cli
                 if packet.size:
                     packets.take(packet)
             packets.close()
-        if in_stream:
-            return _in_transport_stream(path, packets)
-        return sorted([*_merged(packets.spans), *_beside_streams(path)])
+        found = (
+            _in_transport_stream(path, packets)
+            if in_stream
+            else sorted([*_merged(packets.spans), *_beside_streams(path)])
+        )
+        return PrivateBytes(spans=tuple(found), parts=tuple(packets.gone))
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(
             "it was taken partly in a private area, which cannot be cut out of it; have the "
@@ -78,6 +84,7 @@ class _Packets:
         spans: Where private packets lie in such a file.
         pids: Of a transport stream: its streams without sound.
         ranges: Likewise: from where to where private groups of pictures lie.
+        gone: From when to when these groups are shown.
     """
 
     parts: tuple[tuple[float, float], ...]
@@ -86,6 +93,7 @@ class _Packets:
     spans: list[Span] = field(default_factory=list)
     pids: set[int] = field(default_factory=set)
     ranges: list[tuple[int, int | None]] = field(default_factory=list)
+    gone: list[tuple[float, float]] = field(default_factory=list)
     _group: list[_Packet] = field(default_factory=list)
 
     def take(self, packet: "Packet[Any]") -> None:
@@ -114,6 +122,8 @@ class _Packets:
         ends_s = following.begins_s if following else math.inf
         if self._meets(min(times), max(ends_s, *times)):
             self._go(self._group)
+            begins_s = max(0.0, min(times))
+            self.gone.append((begins_s, max(begins_s, min(ends_s, self.clip.duration_s))))
             begins = self._group[0].position
             if begins is not None:
                 self.ranges.append((begins, following.position if following else None))
@@ -183,7 +193,10 @@ def _telling(file: BinaryIO, begins: int, ends: int) -> Iterator[Span]:
             yield inner_begins, inner_ends - inner_begins
         if kind == _NOVATEK_BOX:
             file.seek(inner_begins)
-            yield from _novatek_blocks(file.read(inner_ends - inner_begins))
+            for offset, length in _novatek_blocks(file.read(inner_ends - inner_begins)):
+                file.seek(offset)
+                if file.read(4 + len(_NOVATEK_MARK))[4:] == _NOVATEK_MARK:
+                    yield offset + _HEAD_BYTES, length - _HEAD_BYTES
 
 
 def _boxes(file: BinaryIO, begins: int, ends: int) -> Iterator[tuple[bytes, int, int]]:
@@ -209,9 +222,4 @@ def _novatek_blocks(index: bytes) -> list[Span]:
         (int.from_bytes(index[at : at + 4]), int.from_bytes(index[at + 4 : at + 8]))
         for at in range(8, len(index) - 7, 8)
     ]
-    # A block begins with its length and "free", which stay.
-    return [
-        (offset + _HEAD_BYTES, length - _HEAD_BYTES)
-        for offset, length in numbers
-        if length > _HEAD_BYTES
-    ]
+    return [(offset, length) for offset, length in numbers if length > _HEAD_BYTES]

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from pipeline.adapters.sandbox import Sandbox
-from pipeline.adapters.silence import Span, blank, sound_spans
+from pipeline.adapters.silence import Span, blank, sound_spans, witness_of
 from pipeline.adapters.tracks import is_track
 from pipeline.domain.errors import InputError, NoRoomError, OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId, StoreId, UploadId
@@ -25,8 +25,6 @@ from pipeline.domain.receiving import ExpectedFile
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 65536
-# So much of a part shows whether it is blank: a blanked packet has no byte left.
-_SHOWN_BYTES = 256
 
 
 class DamagedOnTheWayError(InputError):
@@ -207,12 +205,26 @@ class FootageStore:
         except OSError:
             return False
 
-    def blank(self, location: str, spans: Sequence[Span]) -> bool:
-        """Take parts of a file out, in place; return whether any of them was still there."""
+    def witness(self, location: str, spans: Sequence[Span]) -> int | None:
+        """Return where a byte of parts of a file lies that tells whether they were taken out."""
+        return witness_of(Path(location), spans)
+
+    def blank(self, location: str, spans: Sequence[Span], witness: int) -> bool:
+        """Take parts of a file out, in place; return whether any of them was still there.
+
+        Raises:
+            OutageError: The disk fails.
+        """
         path = Path(location)
-        if not path.exists() or _is_blank(path, spans):
+        try:
+            with path.open("rb") as file:
+                if not any(os.pread(file.fileno(), 1, witness)):
+                    return False
+            blank(path, spans, witness=witness)
+        except FileNotFoundError:
             return False
-        blank(path, spans)
+        except OSError as error:
+            raise OutageError(f"footage cannot be written: {error.strerror}") from error
         return True
 
     @contextmanager
@@ -278,15 +290,6 @@ class FootageStore:
                 f"the folder for footage, {folder}, cannot be made: {error.strerror}"
             ) from error
         return folder
-
-
-def _is_blank(path: Path, spans: Sequence[Span]) -> bool:
-    """Return whether every part is zeros as far as its first bytes show it."""
-    with path.open("rb") as file:
-        return not any(
-            any(os.pread(file.fileno(), min(length, _SHOWN_BYTES), offset))
-            for offset, length in spans
-        )
 
 
 def _sync(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Sends mail by SMTP."""
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pipeline.domain.errors import InputError, OutageError
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _WAIT_S = 30.0
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class SmtpMail:
         try:
             with self._connected() as server:
                 server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
             raise OutageError(f"the mail server does not take mail: {error}") from error
 
     def _connected(self) -> smtplib.SMTP:
@@ -85,7 +89,5 @@ class SmtpMail:
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text may be a mail address: one @ between words, and nothing unseen."""
-    name, _, host = text.partition("@")
-    whole = bool(name and host) and "@" not in host
-    return whole and text.isprintable() and not set(text) & set(" ,;<>")
+    """Return whether a text may be a mail address, in plain letters (RFC 5321, 4.1.2)."""
+    return _ADDRESS.fullmatch(text) is not None

@@ -11,6 +11,7 @@ from pipeline.adapters.tracks_csv import ColumnMap
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip
 from pipeline.domain.ids import ClipSha256
+from pipeline.domain.private import PrivateBytes
 from pipeline.domain.quality import SeenFrame
 from pipeline.domain.receiving import FileFacts
 
@@ -51,8 +52,8 @@ class SandboxedProber:
 
     def private_bytes(
         self, location: str, parts: Sequence[tuple[float, float]], clip: Clip
-    ) -> Sequence[tuple[int, int]]:
-        """Return offset and length of the bytes that must go, so that parts are not kept.
+    ) -> PrivateBytes:
+        """Return which bytes must go, so that parts of a clip are not kept.
 
         Raises:
             InputError: They cannot be found, or not within the limits.

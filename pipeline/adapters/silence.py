@@ -17,6 +17,7 @@ _TS_BYTES, _TS_HEAD_BYTES, _TS_SYNC = 188, 4, 0x47
 # A block's own head may stand before its data.
 _SEARCH_BYTES = 64
 _PACKETS_AT_ONCE = 5000
+_CHUNK_BYTES = 1 << 20
 
 
 def sound_spans(location: str) -> tuple[Span, ...]:
@@ -42,14 +43,46 @@ def sound_spans(location: str) -> tuple[Span, ...]:
         raise InputError("its sound could not be taken out; record without sound") from error
 
 
-def blank(path: Path, spans: Iterable[Span]) -> None:
-    """Write zeros over runs of bytes; doing it twice changes nothing."""
-    with path.open("r+b") as file:
+def witness_of(path: Path, spans: Iterable[Span]) -> int | None:
+    """Return where the first byte in runs of bytes lies that is not zero; None if all are."""
+    with path.open("rb") as file:
         for offset, length in spans:
-            file.seek(offset)
-            file.write(bytes(length))
-        file.flush()
+            for at in range(offset, offset + length, _CHUNK_BYTES):
+                chunk = os.pread(file.fileno(), min(_CHUNK_BYTES, offset + length - at), at)
+                if rest := chunk.lstrip(b"\0"):
+                    return at + len(chunk) - len(rest)
+    return None
+
+
+def blank(path: Path, spans: Iterable[Span], *, witness: int | None = None) -> None:
+    """Write zeros over runs of bytes; doing it twice changes nothing.
+
+    Args:
+        path: The file, which stays as long as it is.
+        spans: Offset and length of each run.
+        witness: The byte there goes last, when all others are surely on the disk: as long as it is
+            there, not all is done.
+    """
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        for offset, length in spans:
+            for at in range(offset, min(offset + length, size), _CHUNK_BYTES):
+                _zero(
+                    file.fileno(), at, min(_CHUNK_BYTES, offset + length - at, size - at), witness
+                )
         os.fsync(file.fileno())
+        if witness is not None and witness < size:
+            os.pwrite(file.fileno(), b"\0", witness)
+            os.fsync(file.fileno())
+
+
+def _zero(file: int, at: int, length: int, witness: int | None) -> None:
+    """Write zeros, but not over the witness."""
+    if witness is None or not at <= witness < at + length:
+        os.pwrite(file, bytes(length), at)
+        return
+    os.pwrite(file, bytes(witness - at), at)
+    os.pwrite(file, bytes(at + length - witness - 1), witness + 1)
 
 
 def find_packet(file: int, content: bytes, position: int | None) -> Span:

@@ -25,6 +25,7 @@ from pipeline.domain.looks import LookAt
 from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.private import PrivateBytes
 from pipeline.domain.quality import SeenFrame
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.receiving import FileFacts
@@ -117,8 +118,8 @@ class Prober(Protocol):
 
     def private_bytes(
         self, location: str, parts: Sequence[tuple[float, float]], clip: Clip
-    ) -> Sequence[tuple[int, int]]:
-        """Return offset and length of the bytes that must go, so that parts are not kept.
+    ) -> PrivateBytes:
+        """Return which bytes must go, so that parts of a clip are not kept.
 
         Args:
             location: Where a clip's bytes are.

@@ -42,6 +42,19 @@ class TimeSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateBytes:
+    """Which bytes of a file must go.
+
+    Attributes:
+        spans: Offset and length of each run of them.
+        parts: What of the footage goes with them: from and to, in seconds after the first frame.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    parts: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CutClips:
     """What of a drive's clips is not kept.
 

@@ -23,7 +23,7 @@ from pipeline.line.prepare import (
     prepare_drive,
     read_clip,
 )
-from pipeline.line.private import AllPrivateError, CutDrive, cut_drive
+from pipeline.line.private import AllPrivateError, CutDrive, Parts, cut_drive
 from pipeline.line.receive import (
     CardFile,
     CardRules,
@@ -46,6 +46,7 @@ __all__ = [
     "Gathered",
     "LineSettings",
     "Means",
+    "Parts",
     "PlacedClip",
     "PreparedDrive",
     "ReadCard",

@@ -1,6 +1,6 @@
 """Cut out of a drive what is private, before anything of it is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,6 +14,10 @@ from pipeline.stages.cut import cut_track
 _MARGIN_S = 1.0
 # What remains of a clip is worth keeping if it lasts so long: it holds a key frame.
 _LEAST_S = 10.0
+_LEAST_FIXES = 2
+# Spans may reach to the ends of time, which cannot be reckoned with.
+_MONTH = timedelta(days=31)
+Parts = tuple[tuple[float, float], ...]
 
 
 class AllPrivateError(InputError):
@@ -34,7 +38,11 @@ class CutDrive:
 
 
 def cut_drive(
-    received: ReceivedDrive, prepared: PreparedDrive, areas: Sequence[PrivateArea]
+    received: ReceivedDrive,
+    prepared: PreparedDrive,
+    areas: Sequence[PrivateArea],
+    *,
+    widened: Callable[[PlacedClip, Parts], Parts] = lambda _, parts: parts,
 ) -> CutDrive:
     """Cut out of a drive what is private.
 
@@ -42,22 +50,25 @@ def cut_drive(
         received: As it came in.
         prepared: The same, placed: it says when each clip was.
         areas: In which nothing is kept.
+        widened: What of a clip goes really where parts of it must: pictures go from key frame to
+            key frame.
 
     Raises:
         AllPrivateError: Nothing of it is kept.
     """
     track = cut_track(received.fixes, areas)
-    if not track.spans:
-        return CutDrive(received=received, clips=CutClips(parts={}, whole=frozenset()))
     parts = {placed.clip.sha256: _parts(placed, track.spans) for placed in prepared.clips}
-    whole = frozenset(
-        placed.clip.sha256
-        for placed in prepared.clips
-        if placed.clip.duration_s - sum(b - a for a, b in parts[placed.clip.sha256]) < _LEAST_S
-        and parts[placed.clip.sha256]
-    )
+    if len(track.kept) == len(received.fixes) and not any(parts.values()):
+        return CutDrive(received=received, clips=CutClips(parts={}, whole=frozenset()))
+    whole = set()
+    for placed in prepared.clips:
+        sha256 = placed.clip.sha256
+        if parts[sha256] and _left_s(placed, parts[sha256]) >= _LEAST_S:
+            parts[sha256] = _united([*parts[sha256], *widened(placed, parts[sha256])])
+        if parts[sha256] and _left_s(placed, parts[sha256]) < _LEAST_S:
+            whole.add(sha256)
     kept = [placed for placed in prepared.clips if placed.clip.sha256 not in whole]
-    if not kept or not track.kept:
+    if not kept or len(track.kept) < _LEAST_FIXES:
         raise AllPrivateError("it was taken in a private area, of which nothing is kept")
     return CutDrive(
         received=replace(
@@ -74,22 +85,37 @@ def cut_drive(
         ),
         clips=CutClips(
             parts={sha256: cut for sha256, cut in parts.items() if cut and sha256 not in whole},
-            whole=whole,
+            whole=frozenset(whole),
         ),
     )
 
 
-def _parts(placed: PlacedClip, spans: Sequence[TimeSpan]) -> tuple[tuple[float, float], ...]:
+def _left_s(placed: PlacedClip, parts: Parts) -> float:
+    return placed.clip.duration_s - sum(to_s - from_s for from_s, to_s in parts)
+
+
+def _parts(placed: PlacedClip, spans: Sequence[TimeSpan]) -> Parts:
     """Return what of a clip lies in spans of time, in seconds after its first frame."""
     lasts_s = placed.clip.duration_s
     margin_s = _MARGIN_S + 2 * placed.clock.sigma_s
     ends_at = placed.begins_at + timedelta(seconds=lasts_s)
     found = []
     for span in spans:
-        begins, ends = max(span.begins, placed.begins_at), min(span.ends, ends_at)
-        if begins >= ends:
-            continue
-        from_s = (begins - placed.begins_at).total_seconds() - margin_s
-        to_s = (ends - placed.begins_at).total_seconds() + margin_s
-        found.append((max(0.0, from_s), min(lasts_s, to_s)))
-    return tuple(found)
+        begins = max(span.begins, placed.begins_at - _MONTH)
+        ends = min(span.ends, ends_at + _MONTH)
+        from_s = max(0.0, (begins - placed.begins_at).total_seconds() - margin_s)
+        to_s = min(lasts_s, (ends - placed.begins_at).total_seconds() + margin_s)
+        if from_s < to_s:
+            found.append((from_s, to_s))
+    return _united(found)
+
+
+def _united(parts: Sequence[tuple[float, float]]) -> Parts:
+    """Return parts in order, those that touch as one."""
+    united: list[tuple[float, float]] = []
+    for from_s, to_s in sorted(parts):
+        if united and from_s <= united[-1][1]:
+            united[-1] = (united[-1][0], max(united[-1][1], to_s))
+        else:
+            united.append((from_s, to_s))
+    return tuple(united)

@@ -16,6 +16,7 @@ from pipeline.domain.receiving import (
     Manifest,
     Outcome,
 )
+from pipeline.domain.track import RawFix
 from pipeline.stages.assemble import AssembleSettings, assemble, refuse_unseen
 from pipeline.stages.judge import JudgeSettings, Standing, judge_minutes
 
@@ -42,12 +43,16 @@ class ReadCard:
     Attributes:
         unseen: By path: why a file was refused without being opened.
         same_as: By path: the file with the same bytes that is used.
+        tracks: By path: the positions of track files, whether they were used or not.
+        readable: Files in which something was found.
     """
 
     files: tuple[CardFile, ...]
     assembled: Assembled
     unseen: Mapping[str, str]
     same_as: Mapping[str, str]
+    tracks: Mapping[str, tuple[RawFix, ...]]
+    readable: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,7 @@ def read_card(
     prober: Prober,
     rules: CardRules,
     on_file: Callable[[CardFile], None] = lambda _: None,
+    known: Mapping[str, FileFacts] | None = None,
 ) -> ReadCard:
     """Find out what files are, and make drives of them; a bad file never stops the rest.
 
@@ -80,7 +86,9 @@ def read_card(
         prober: Reads one.
         rules: What is known beforehand.
         on_file: Told after every file, for progress.
+        known: By path: files of which it is known what they are, and that are not read.
     """
+    remembered = known or {}
     ordered = sorted(files, key=lambda file: file.path)
     first_of: dict[ClipSha256, str] = {}
     unseen: dict[str, str] = {}
@@ -94,7 +102,9 @@ def read_card(
             same_as[file.path] = first_of[file.sha256]
         else:
             first_of[file.sha256] = file.path
-            facts.append(prober.probe(file.location, file.path, file.sha256))
+            facts.append(
+                remembered.get(file.path) or prober.probe(file.location, file.path, file.sha256)
+            )
         on_file(file)
     return ReadCard(
         files=tuple(ordered),
@@ -107,6 +117,8 @@ def read_card(
         ),
         unseen=unseen,
         same_as=same_as,
+        tracks={one.path: one.fixes for one in facts if one.fixes},
+        readable=frozenset(one.path for one in facts if one.refusal is None),
     )
 
 

@@ -102,7 +102,7 @@ class AnswerForm(BaseModel):
                 int(self.year), int(self.month), int(self.day), int(self.hour),
                 int(self.minute or 0), int(self.second or 0), tzinfo=LONDON,
             )  # fmt: skip
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RuleError(
                 "Write the date as day, month and year, and the time as hour, minute and second, "
                 "like 10 2 2026, 14 05 30."

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from pipeline.domain.places import LonLat
@@ -14,6 +14,10 @@ from pipeline.domain.track import RawFix
 _EARTH_M = 6_371_008.8
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
+# Fixes that follow so closely leave no room for a detour; in longer gaps a vehicle may do 67 mph.
+_CLOSE = timedelta(seconds=5)
+_QUICK_MPS = 30.0
+_LONGEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +37,9 @@ class CutTrack:
 def cut_track(fixes: Sequence[RawFix], areas: Sequence[PrivateArea]) -> CutTrack:
     """Leave out what lies in private areas.
 
-    What came before the first fix or after the last one is private if that fix is. Between two
-    fixes the vehicle is taken to have driven straight.
+    Between two fixes that follow closely the vehicle is taken to have driven straight. In longer
+    gaps, before the first fix and after the last one, all the time is private in which it can have
+    been in an area.
 
     Args:
         fixes: In any order.
@@ -43,13 +48,17 @@ def cut_track(fixes: Sequence[RawFix], areas: Sequence[PrivateArea]) -> CutTrack
     ordered = sorted(fixes, key=lambda fix: fix.taken_at)
     inside = [any(_apart_m(fix.place, a.centre) <= a.radius_m for a in areas) for fix in ordered]
     spans: list[TimeSpan] = []
-    if inside and inside[0]:
-        spans.append(TimeSpan(begins=_ALWAYS, ends=ordered[0].taken_at))
+    if ordered and areas:
+        nearest = min(_from_edge_s(ordered[0].place, area) for area in areas)
+        spans.append(TimeSpan(begins=_ALWAYS, ends=ordered[0].taken_at - nearest))
     for (before, after), (was, now) in zip(pairwise(ordered), pairwise(inside), strict=True):
         if was or now or any(_passes(before.place, after.place, area) for area in areas):
             spans.append(TimeSpan(begins=before.taken_at, ends=after.taken_at))
-    if inside and inside[-1]:
-        spans.append(TimeSpan(begins=ordered[-1].taken_at, ends=_FOR_EVER))
+        elif after.taken_at - before.taken_at > _CLOSE:
+            spans += _reached(before, after, areas)
+    if ordered and areas:
+        nearest = min(_from_edge_s(ordered[-1].place, area) for area in areas)
+        spans.append(TimeSpan(begins=ordered[-1].taken_at + nearest, ends=_FOR_EVER))
     joined = _joined(spans)
     kept = tuple(
         fix
@@ -59,11 +68,28 @@ def cut_track(fixes: Sequence[RawFix], areas: Sequence[PrivateArea]) -> CutTrack
     return CutTrack(kept=kept, spans=joined)
 
 
+def _reached(before: RawFix, after: RawFix, areas: Sequence[PrivateArea]) -> list[TimeSpan]:
+    """Return when, between two fixes, the vehicle can have been in an area."""
+    found = []
+    for area in areas:
+        begins = before.taken_at + _from_edge_s(before.place, area)
+        ends = after.taken_at - _from_edge_s(after.place, area)
+        if begins < ends:
+            found.append(TimeSpan(begins=begins, ends=ends))
+    return sorted(found, key=lambda span: span.begins)
+
+
+def _from_edge_s(place: LonLat, area: PrivateArea) -> timedelta:
+    """Return how long a quick vehicle takes from a place to the edge of an area; 0 inside."""
+    apart_m = max(0.0, _apart_m(place, area.centre) - area.radius_m)
+    return min(timedelta(seconds=apart_m / _QUICK_MPS), _LONGEST)
+
+
 def _joined(spans: Sequence[TimeSpan]) -> tuple[TimeSpan, ...]:
     joined: list[TimeSpan] = []
     for span in spans:
         if joined and span.begins <= joined[-1].ends:
-            joined[-1] = TimeSpan(begins=joined[-1].begins, ends=span.ends)
+            joined[-1] = TimeSpan(begins=joined[-1].begins, ends=max(joined[-1].ends, span.ends))
         else:
             joined.append(span)
     return tuple(joined)

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from pipeline.adapters.mail_smtp import Attachment, SmtpMail
 from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.correspondence import batches_to_mail, note_mailed
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.depots import mail_of
+from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import StoreId
 from pipeline.domain.ports import Clock
 from pipeline.domain.receiving import Batch, Manifest, verdict_of
 from pipeline.uplink.words import manifest_csv
 
+_log = structlog.get_logger(__name__)
 # What could not be sent for so long is not news any more.
 _LATEST = timedelta(days=7)
 
@@ -36,20 +40,25 @@ class Mailing:
         """Send what was not sent yet; return how many. A mail may come twice, but never not at all.
 
         Raises:
-            OutageError: The mail server or the database does not answer; it is tried again.
+            OutageError: The database does not answer; it is tried again.
         """
         sent = 0
         now = self.clock.now()
         for owner in rows.all_organisations(self.database):
             with self.database.acting_for(owner) as connection:
                 due = batches_to_mail(connection, owner, now - _LATEST, self.store)
-            for batch in due:
+            for batch, done_at in due:
                 with self.database.acting_for(owner) as connection:
                     to = mail_of(connection, batch.depot_id)
                     manifest = rows.load_manifest(connection, batch.batch_id)
-                self._send(to, batch, manifest)
+                try:
+                    self._send(to, batch, manifest)
+                except OutageError as error:
+                    # The next one may be taken, and this one later.
+                    _log.warning("a mail is not sent", batch_id=str(batch.batch_id), why=str(error))
+                    continue
                 with self.database.acting_for(owner) as connection:
-                    note_mailed(connection, batch.batch_id, now)
+                    note_mailed(connection, batch.batch_id, done_at, now)
                 sent += 1
         return sent
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import time
 
 from pipeline.adapters.footage_store import FootageStore
-from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.private import load_areas
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.ports import Clock, Prober
 from pipeline.line import PreparedDrive
@@ -48,7 +49,6 @@ class Means:
     prepare: Callable[[ReceivedDrive], PreparedDrive]
     limits: Limits = Limits()
 
-    @property
-    def cutting(self) -> Cutting:
-        """What cuts private areas out."""
-        return Cutting(database=self.database, store=self.store, prober=self.prober)
+    def cutting(self, connection: Connection) -> Cutting:
+        """Return what cuts out of one card the areas of whom a connection acts for."""
+        return Cutting(areas=load_areas(connection), store=self.store, prober=self.prober)

@@ -60,6 +60,8 @@ class BatchReader:
                     self._read(owner, batch_id)
             except OutageError as error:
                 _log.warning("the batches that wait cannot be read", why=str(error))
+            except Exception:  # noqa: BLE001 - told loudly; the next batches must not wait for ever
+                _log.exception("the batches that wait cannot be read")
             self._mail()
             self._wake.wait(_LOOK_AGAIN_S)
 
@@ -70,6 +72,8 @@ class BatchReader:
             self._mailing.send_due()
         except OutageError as error:
             _log.warning("mail is not sent", why=str(error))
+        except Exception:  # noqa: BLE001 - told loudly; batches must be read all the same
+            _log.exception("mail is not sent")
 
     def _read(self, owner: OrganisationId, batch_id: BatchId) -> None:
         try:

@@ -8,6 +8,7 @@ from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.correspondence import answers
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.intake import load_driven_cameras
+from pipeline.adapters.postgres.private import Cut, note_cuts
 from pipeline.adapters.postgres.receiving import StoredFile
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Drive
@@ -26,6 +27,7 @@ from pipeline.domain.receiving import (
     Batch,
     BatchState,
     ExpectedFile,
+    FileFacts,
     FileOutcome,
     Manifest,
     Outcome,
@@ -45,10 +47,8 @@ from pipeline.line import (
 from pipeline.stages.assemble import AssembleSettings
 from pipeline.stages.judge import JudgeSettings
 from pipeline.uplink.means import Means
-from pipeline.uplink.private import blank_private
-from pipeline.uplink.words import not_arrived, not_read, stored_again
-
-_PRIVATE = "it was taken in a private area, of which nothing is kept"
+from pipeline.uplink.private import Cutting, blank_private, remembered_tracks
+from pipeline.uplink.words import PRIVATE, not_arrived, not_read, stored_again
 
 
 @dataclass(slots=True)
@@ -59,11 +59,12 @@ class _Taken:
     warnings: dict[int, str] = field(default_factory=dict)
     drive_of: dict[str, DriveId] = field(default_factory=dict)
     private: set[str] = field(default_factory=set)
+    private_tracks: set[str] = field(default_factory=set)
 
     @property
     def unwanted(self) -> dict[str, str]:
         """Files of which nothing is kept, and why."""
-        return dict.fromkeys(self.private - self.drive_of.keys(), _PRIVATE)
+        return dict.fromkeys(self.private - self.drive_of.keys(), PRIVATE)
 
 
 class CardReading:
@@ -92,6 +93,7 @@ class CardReading:
             stored = rows.load_stored(connection, owner, [f.sha256 for f in manifest.files])
             rules = self._rules(connection, batch)
             known = rows.words_before(connection, owner, [f.sha256 for f in manifest.files])
+            cutting = self._means.cutting(connection)
         here = {
             file.path: stored[file.sha256]
             for file in manifest.files
@@ -102,13 +104,18 @@ class CardReading:
         again = [file for file in open_files if file.path in here and file.sha256 in known]
         lost = [file for file in open_files if file.path not in here]
         done = {file.path for file in (*again, *lost)}
+        remembered = self._remembered(owner, manifest)
         # A track that came before may be that of footage which comes now.
         offered = [
             file
             for file in manifest.files
             if file.path in here
             and file.path not in done
-            and (file.outcome is None or self._means.store.is_track(here[file.path].location))
+            and (
+                file.outcome is None
+                or file.path in remembered
+                or self._means.store.is_track(here[file.path].location)
+            )
         ]
         read = read_card(
             [
@@ -123,11 +130,10 @@ class CardReading:
             prober=self._means.prober,
             rules=rules,
             on_file=on_file,
+            known=remembered,
         )
-        taken = self._take_all(batch, read, stored)
-        self._means.cutting.note_whole(
-            owner, [file for file in read.files if file.path in taken.private]
-        )
+        taken = self._take_all(batch, read, stored, cutting)
+        _cut_tracks(read, taken, cutting, remembered)
         wanted = {file.path for file in open_files}
         lines = manifest_of(read, taken.refused, taken.warnings, taken.unwanted).files
         said = [
@@ -135,12 +141,31 @@ class CardReading:
             *map(not_arrived, lost),
             *map(stored_again, again),
         ]
+        with self._means.database.acting_for(owner) as connection:
+            unchanged = {f.sha256: Cut() for f in read.files if f.path not in remembered}
+            note_cuts(connection, owner, batch_id, unchanged | cutting.cuts)
         self._tell(batch, said, taken.drive_of, read.assembled.questions)
         blank_private(self._means.database, self._means.store, owner)
-        if not read.assembled.questions:
-            # Whoever is asked need not hand anything in again.
-            self._remove_refused(owner, batch_id, said, stored)
+        spared = _answerable(read, taken) if read.assembled.questions else frozenset()
+        self._remove_refused(
+            owner, batch_id, [line for line in said if line.path not in spared], stored
+        )
         return self._manifest(owner, batch_id)[1]
+
+    def _remembered(self, owner: OrganisationId, manifest: Manifest) -> dict[str, FileFacts]:
+        """Return what is known of a batch's tracks of which nothing but that was kept."""
+        hashes = [file.sha256 for file in manifest.files]
+        fixes = remembered_tracks(self._means.database, owner, hashes)
+        return {
+            file.path: FileFacts(
+                path=file.path,
+                size_bytes=file.size_bytes,
+                sha256=ClipSha256(file.sha256),
+                fixes=fixes[file.sha256],
+            )
+            for file in manifest.files
+            if file.sha256 in fixes
+        }
 
     def fail(self, owner: OrganisationId, batch_id: BatchId) -> None:
         """End a batch that cannot be read by a fault of ours: nothing of it is thrown away."""
@@ -148,15 +173,18 @@ class CardReading:
         said = [not_read(file) for file in manifest.files if file.outcome is None]
         self._tell(batch, said, {}, ())
 
-    def _take_all(self, batch: Batch, read: ReadCard, stored: Mapping[str, StoredFile]) -> "_Taken":
+    def _take_all(
+        self, batch: Batch, read: ReadCard, stored: Mapping[str, StoredFile], cutting: Cutting
+    ) -> "_Taken":
         """Store the drives of a card; one that cannot be taken in does not stop the others."""
         taken = _Taken()
         location_of = {file.path: file.location for file in read.files}
         for number, drive in enumerate(read.assembled.drives):
             try:
-                kept = self._take(batch, drive, location_of, stored)
+                kept = self._take(batch, drive, (location_of, stored), cutting)
             except AllPrivateError:
                 taken.private.update(paths_of(drive))
+                taken.private_tracks.update(drive.tracks)
                 continue
             except InputError as error:
                 taken.refused[number] = str(error)
@@ -171,8 +199,6 @@ class CardReading:
                 },
             }
             taken.private |= {p for p, clip in drive.clips if clip.sha256 in kept.clips.whole}
-            if len(received.fixes) < len(drive.fixes):
-                taken.private.update(drive.tracks)
             vehicle = drive.vehicle or batch.fleet_number
             unusable = words_of(list(received.quality.values()), vehicle)
             odd = self._odd_picture(batch, drive)
@@ -208,8 +234,8 @@ class CardReading:
         self,
         batch: Batch,
         drive: AssembledDrive,
-        location_of: Mapping[str, str],
-        stored: Mapping[str, StoredFile],
+        files: tuple[Mapping[str, str], Mapping[str, StoredFile]],
+        cutting: Cutting,
     ) -> CutDrive:
         """Store a drive, and return what of it is kept.
 
@@ -217,6 +243,7 @@ class CardReading:
             AllPrivateError: Nothing of it is.
             InputError: Its vehicle is not known, it cannot be placed, or it still has sound.
         """
+        location_of, stored = files
         number = drive.vehicle or batch.fleet_number
         if not number:
             raise InputError(
@@ -242,7 +269,10 @@ class CardReading:
         )
         prepared = self._means.prepare(received)
         quality = judge_clips(received.clips, prober=self._means.prober, settings=JudgeSettings())
-        kept = self._means.cutting.cut(replace(received, quality=quality), prepared)
+        kept = cutting.cut(replace(received, quality=quality), prepared)
+        if kept.received.fixes != received.fixes:
+            # What remains must be a drive of its own.
+            self._means.prepare(kept.received)
         self._means.ledger.receive(kept.received, fleet_number=number)
         return kept
 
@@ -279,6 +309,25 @@ class CardReading:
     def _manifest(self, owner: OrganisationId, batch_id: BatchId) -> tuple[Batch, Manifest]:
         with self._means.database.acting_for(owner) as connection:
             return rows.load_batch(connection, batch_id), rows.load_manifest(connection, batch_id)
+
+
+def _cut_tracks(
+    read: ReadCard, taken: _Taken, cutting: Cutting, remembered: Mapping[str, FileFacts]
+) -> None:
+    """Have nothing stay of tracks that lead through an area.
+
+    As long as something is asked, a track of no drive stays: the answer may need it.
+    """
+    for file in read.files:
+        fixes = read.tracks.get(file.path)
+        waits = bool(read.assembled.questions) and file.path not in taken.drive_of
+        if fixes and not waits and file.path not in remembered and cutting.is_private(fixes):
+            cutting.cut_whole(file.location, file.sha256, file.size_bytes)
+
+
+def _answerable(read: ReadCard, taken: _Taken) -> frozenset[str]:
+    """Return refused files that an answer may help: they need not be handed in again."""
+    return (read.readable & read.assembled.refused.keys()) | taken.private_tracks
 
 
 def _as_expected(file: FileOutcome) -> ExpectedFile:

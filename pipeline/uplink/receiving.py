@@ -38,7 +38,7 @@ from pipeline.line import (
 from pipeline.uplink.means import Limits, Means
 from pipeline.uplink.private import blank_private
 from pipeline.uplink.reading import CardReading
-from pipeline.uplink.words import not_taken_in, said_at_once
+from pipeline.uplink.words import PRIVATE, not_kept, not_taken_in, said_at_once
 
 _GIB = 1 << 30
 
@@ -167,12 +167,17 @@ class Receiving:
         with self._means.database.acting_for(depot.owner_id) as connection:
             kept = rows.load_stored(connection, depot.owner_id, [f.sha256 for f in cleaned])
             before = self._before(connection, depot, cleaned, kept)
+            private = rows.refused_as(
+                connection, depot.owner_id, [file.sha256 for file in cleaned], PRIVATE
+            )
         said = []
         for file in cleaned:
             line = said_at_once(file, depot, before, self.limits.largest_bytes)
             if line is None and file.sha256 in kept:
                 lost = not self._holds(kept[file.sha256], file)
                 line = not_taken_in(file, "the store has lost it; hand it in again" if lost else "")
+            if line is None and file.sha256 in private:
+                line = not_kept(file)
             said.append(line or not_taken_in(file))
         return Manifest(files=tuple(sorted(said, key=lambda line: line.path)))
 
@@ -211,6 +216,11 @@ class Receiving:
         try:
             with self._means.database.acting_for(depot.owner_id) as connection:
                 rows.lock_bytes(connection, depot.owner_id, arriving.sha256)
+                if self._is_here(connection, arriving):
+                    # They may have been cut since; what came now has not.
+                    self.store.forget(arriving.upload_id)
+                    rows.note_arrived(connection, arriving.upload_id, self._means.clock.now())
+                    return
                 location, silent = self.store.keep(
                     arriving.upload_id, depot.owner_id, arriving.sha256, arriving.size_bytes
                 )
@@ -228,6 +238,16 @@ class Receiving:
         except DamagedOnTheWayError:
             self.give_up(depot, arriving.upload_id)
             raise
+
+    def _is_here(self, connection: Connection, arriving: Arriving) -> bool:
+        known = rows.load_stored(connection, arriving.owner_id, [arriving.sha256])
+        stored = known.get(arriving.sha256)
+        if stored is None or stored.store not in {None, self.store.store_id}:
+            return False
+        expected = ExpectedFile(
+            path=arriving.path, size_bytes=arriving.size_bytes, sha256=arriving.sha256
+        )
+        return self.store.holds(stored.location, expected)
 
     def close(self, depot: Depot, batch_id: BatchId) -> None:
         """Note that nothing more is to come in a batch; it is then to be read."""

@@ -10,6 +10,7 @@ from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Manifest
 from pipeline.stages.assemble import refuse_unseen
 
 _GIB = 1 << 30
+PRIVATE = "it was taken in a private area, of which nothing is kept"
 
 
 def said_at_once(
@@ -69,6 +70,11 @@ def not_taken_in(file: ExpectedFile, sentence: str = "") -> FileOutcome:
         blocks_wiping=True,
         sentence=sentence or "it was not taken in yet; hand it in",
     )
+
+
+def not_kept(file: ExpectedFile) -> FileOutcome:
+    """Return the line of a file that was read before, and of which nothing is kept."""
+    return replace(not_taken_in(file, PRIVATE), outcome=Outcome.REFUSED, blocks_wiping=False)
 
 
 def stored_again(file: FileOutcome) -> FileOutcome:

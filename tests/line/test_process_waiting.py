@@ -81,6 +81,21 @@ def test_what_waits_is_looked_at_killed_or_not_and_gathered_once(
     assert "Nothing waits." in process(house).stderr
 
 
+def test_footage_of_a_contractor_is_looked_at_once_for_the_council(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    depot, _ = add_depot(database, authority="council")
+    card = tmp_path / "card"
+    card.mkdir()
+    shutil.copy(house.footage / "clip.mp4", card)
+    shutil.copy(house.footage / "track.gpx", card / "clip.gpx")
+    hand_in(receiving_in(database, house.home / "footage"), depot, card)
+    done = process(house)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("pieces were new") == 1
+    assert "pieces were new" not in process(house).stderr
+
+
 def test_what_is_private_is_not_looked_at_and_the_rest_is(
     house: House, database: Database, tmp_path: Path
 ) -> None:

@@ -44,12 +44,14 @@ def receiving_in(
 def add_depot(database: Database, name: str = "North", **changes: str) -> tuple[Depot, str]:
     """Add a depot of the organisation of the same name, and return its key."""
     owner = organisation_id(name)
+    authority = changes.pop("authority", name)
     with database.acting_for(owner) as connection:
         save_organisation(connection, name)
+        save_organisation(connection, authority)
         depot = Depot(
             depot_id=depots.depot_id(owner, name, 0),
             owner_id=owner,
-            authority_id=owner,
+            authority_id=organisation_id(authority),
             name=name,
             **{"fleet_number": "1142", **changes},
         )

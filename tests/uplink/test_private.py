@@ -8,8 +8,10 @@ from uuid import uuid4
 import av
 import pytest
 
+from pipeline.adapters.blanking import private_bytes
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres import private as rows
+from pipeline.adapters.postgres.correspondence import answer
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.prober import SandboxedProber
@@ -18,12 +20,13 @@ from pipeline.adapters.video_pyav import sha256_of_file
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.places import LonLat
-from pipeline.domain.private import PrivateArea
-from pipeline.domain.receiving import Depot, Manifest, Outcome, verdict_of
+from pipeline.domain.private import PrivateArea, PrivateBytes
+from pipeline.domain.receiving import Depot, ExpectedFile, Manifest, Outcome, verdict_of
 from pipeline.simulator.recorders import add_blackvue_gps, gpx, write_recording
 from pipeline.uplink import private, reading
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
+from tests.footage import write_plain
 from tests.uplink.serving import add_depot, hand_in, receiving_in
 
 STEP = 9e-5  # degrees of latitude: ten metres
@@ -52,6 +55,10 @@ def with_area(database: Database, depot: Depot, radius_m: float = 100.0) -> None
 
 def handed_in(receiving: Receiving, depot: Depot, card: Path) -> Manifest:
     return receiving.manifest(depot.owner_id, hand_in(receiving, depot, card))[1]
+
+
+def expected(clip: Path) -> ExpectedFile:
+    return ExpectedFile(path=clip.name, size_bytes=clip.stat().st_size, sha256=sha256_of_file(clip))
 
 
 def stored(receiving: Receiving, depot: Depot, clip: Path) -> Path:
@@ -197,9 +204,204 @@ def test_footage_whose_positions_cannot_be_cut_out_is_refused(
     with_area(database, depot)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     # A prober that misses what lies beside the streams stands for a camera nobody knows.
-    monkeypatch.setattr(SandboxedProber, "private_bytes", lambda *_: ())
+    monkeypatch.setattr(SandboxedProber, "private_bytes", lambda *_: PrivateBytes(spans=()))
     manifest = handed_in(receiving, depot, tmp_path / "card")
     assert manifest.files[0].outcome is Outcome.REFUSED and manifest.files[0].blocks_wiping
     assert "cannot be cut out" in manifest.files[0].sentence
     assert not stored(receiving, depot, clip).exists()
     assert not list((tmp_path / "store" / "arriving").iterdir())
+
+
+def test_an_area_that_ended_keeps_nothing_from_being_handed_in(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot, radius_m=5000.0)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+    handed_in(receiving, depot, tmp_path / "card")
+    known = receiving.known(depot, [expected(clip)])
+    assert not known.files[0].blocks_wiping
+    with database.acting_for(depot.owner_id) as connection:
+        rows.end_area(connection, depot.owner_id, "depot", said_by="a test")
+
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+
+    assert manifest.files[0].outcome is Outcome.ACCEPTED
+    assert shown_s(stored(receiving, depot, clip)) == set(range(30))
+    assert receiving.finish_cutting() == 0
+    assert receiving.known(depot, [expected(clip)]).files[0].outcome is Outcome.ALREADY_THERE
+
+
+def test_what_a_camera_saw_before_its_first_fix_may_be_the_depot(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0, inside=False)
+    # The receiver starts 12 s late, 20 m outside.
+    at = NOON + timedelta(seconds=12)
+    (tmp_path / "card" / "a.gpx").write_bytes(gpx(at, places(12, 18)))
+    handed_in(receiving, depot, tmp_path / "card")
+    assert min(shown_s(stored(receiving, depot, clip))) >= 11
+
+
+def test_a_track_goes_also_where_the_footage_has_positions_of_its_own(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    a_clip(tmp_path / "card" / "a.mp4", 60)
+    track = tmp_path / "card" / "a.gpx"
+    track.write_bytes(gpx(NOON, places(0, 90)))
+    handed_in(receiving, depot, tmp_path / "card")
+    assert not any(stored(receiving, depot, track).read_bytes())
+
+
+def test_what_is_kept_of_a_day_s_track_serves_later_footage(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    first, second = tmp_path / "first", tmp_path / "second"
+    a_clip(first / "a.mp4", 30, inside=False)
+    (first / "day.gpx").write_bytes(gpx(NOON, places(0, 300)))
+    assert handed_in(receiving, depot, first).counts[Outcome.ACCEPTED] == 2
+    a_clip(second / "b.mp4", 200, inside=False)
+    shutil.copy(first / "day.gpx", second)
+    manifest = handed_in(receiving, depot, second)
+    assert [f.outcome for f in manifest.files] == [Outcome.ACCEPTED, Outcome.ALREADY_THERE]
+    assert not any(stored(receiving, depot, first / "day.gpx").read_bytes())
+
+
+def test_a_batch_that_is_read_again_is_read_from_whole_bytes(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading.CardReading, "_tell", killed)
+    with pytest.raises(KeyboardInterrupt):
+        handed_in(receiving, depot, tmp_path / "card")
+    monkeypatch.undo()
+    assert receiving.finish_cutting() == 0
+    ((owner, batch),) = receiving.to_do()
+    manifest = receiving.read(owner, batch)
+    assert verdict_of(manifest).safe
+    assert min(shown_s(stored(receiving, depot, clip))) >= 11
+
+
+def test_a_blanking_that_was_cut_off_is_finished(database: Database, tmp_path: Path) -> None:
+    store = receiving_in(database, tmp_path / "store").store
+    content = b"\0" * 5000 + b"x" * 3_000_000 + b"kept"
+    file = tmp_path / "file"
+    spans = ((0, 3_005_000),)
+    file.write_bytes(content)
+    witness = store.witness(str(file), spans)
+    assert witness == 5000
+    file.write_bytes(b"\0" * 5000 + b"x" + b"\0" * 400_000 + content[405_001:])
+    assert store.blank(str(file), spans, witness)
+    assert not any(file.read_bytes()[:-4]) and file.read_bytes().endswith(b"kept")
+    assert not store.blank(str(file), spans, witness)
+    assert store.blank(str(tmp_path / "gone"), spans, witness) is False
+
+
+def test_bytes_that_come_a_second_time_do_not_bring_back_what_was_cut(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+    late = receiving.open(depot, fleet_number="", source="test").batch_id
+    receiving.announce(depot, late, [expected(clip)])
+    arriving = receiving.begin_upload(depot, late, "a.mp4")
+    handed_in(receiving, depot, tmp_path / "card")
+    receiving.store.append(arriving.upload_id, 0, clip.read_bytes())
+    receiving.arrived(depot, arriving)
+    assert min(shown_s(stored(receiving, depot, clip))) >= 11
+    receiving.close(depot, late)
+    assert verdict_of(receiving.read(depot.owner_id, late)).safe
+
+
+def test_the_clock_s_doubt_reaches_into_the_next_file(database: Database, tmp_path: Path) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot, radius_m=295.0)
+    a_clip(tmp_path / "card" / "a.mp4", 0)
+    second = a_clip(tmp_path / "card" / "b.mp4", 30)
+    handed_in(receiving, depot, tmp_path / "card")
+    assert min(shown_s(stored(receiving, depot, second))) in range(2, 5)
+
+
+def test_a_file_with_few_key_frames_says_what_it_lost(database: Database, tmp_path: Path) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    at = NOON
+    path = tmp_path / "card" / "a.mp4"
+    path.parent.mkdir()
+    write_plain(path, frames=600, created=f"{at:%Y-%m-%dT%H:%M:%SZ}", key_every=250)
+    add_blackvue_gps(path, places(0, 60), gps_at=at, clock_at=at)
+    handed_in(receiving, depot, tmp_path / "card")
+    assert min(shown_s(stored(receiving, depot, path))) == 25
+    quality = drive_of(database, depot, path).quality[sha256_of_file(path)]
+    assert quality.reason_at(24.0) is NotLookedReason.PRIVATE
+    assert quality.reason_at(26.0) is not NotLookedReason.PRIVATE
+
+
+def test_a_list_of_blocks_that_lie_elsewhere_is_not_believed(tmp_path: Path) -> None:
+    path = a_clip(tmp_path / "a.mp4", 0)
+    facts = probe_file(str(path), "a.mp4", "0" * 64)
+    assert facts.clip is not None
+    content = bytearray(path.read_bytes())
+    at = content.index(b"udta", content.index(b"moov"))
+    content[at : at + 4] = b"gps "
+    content[at + 4 + 8 : at + 4 + 16] = (50_000_000).to_bytes(4) + (4096).to_bytes(4)
+    path.write_bytes(bytes(content))
+    found = private_bytes(str(path), ((0.0, 5.0),), facts.clip)
+    assert all(offset + length <= len(content) for offset, length in found.spans)
+
+
+def test_an_answer_needs_nothing_anew_though_the_day_s_track_was_taken_out(
+    database: Database, tmp_path: Path
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    card = tmp_path / "card"
+    a_clip(card / "a.mp4", 30, inside=False)
+    write_recording(card / "b.mp4", seconds=20, seed=5)
+    (card / "day.gpx").write_bytes(gpx(NOON, places(0, 300)))
+    private = a_clip(card / "home.mp4", 86_400, inside=False)
+    (card / "home.gpx").write_bytes(gpx(NOON + timedelta(days=1), [(HOME.lat_deg, -0.1)] * 31))
+    batch = hand_in(receiving, depot, card)
+    asked = receiving.manifest(depot.owner_id, batch)[1]
+    assert [question.path for question in asked.questions] == ["b.mp4"]
+    assert not stored(receiving, depot, private).exists()
+
+    with database.acting_for(depot.owner_id) as connection:
+        answer(connection, batch, "b.mp4", NOON + timedelta(seconds=100), said_by="a test")
+    told = receiving.read(depot.owner_id, batch)
+
+    assert verdict_of(told).safe
+    by_path = {file.path: file.outcome for file in told.files}
+    assert by_path["b.mp4"] is Outcome.ACCEPTED
+    assert by_path["home.mp4"] is Outcome.REFUSED
+    for track in ("day.gpx", "home.gpx"):
+        place = stored(receiving, depot, card / track)
+        assert not place.exists() or not any(place.read_bytes())
+
+
+def test_what_cannot_be_cut_does_not_stay_because_something_else_is_asked(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
+    with_area(database, depot)
+    clip = a_clip(tmp_path / "card" / "a.mp4", 0)
+    undated = write_recording(tmp_path / "card" / "b.mp4", seconds=20, seed=5)
+    (tmp_path / "card" / "day.gpx").write_bytes(gpx(NOON + timedelta(days=9), places(60, 300)))
+    monkeypatch.setattr(SandboxedProber, "private_bytes", lambda *_: PrivateBytes(spans=()))
+    manifest = handed_in(receiving, depot, tmp_path / "card")
+    assert [question.path for question in manifest.questions] == ["b.mp4"]
+    assert not stored(receiving, depot, clip).exists()
+    assert stored(receiving, depot, undated).exists()

@@ -70,15 +70,29 @@ def load_backlog(
 def waiting_drives(
     connection: Connection, owner: OrganisationId, store: StoreId
 ) -> tuple[DriveId, ...]:
-    """Return a store's drives of which something was not looked at or not gathered, by age."""
+    """Return a store's drives of which something was not looked at yet, the oldest first."""
     rows = connection.execute(
         f"""select w.drive_id, min(w.received_at) as received_at from ({_WAITING}) w
-        where left_s > %(least)s or exists (
-          select 1 from roadwear.observation o join roadwear.run r using (run_id)
-          where o.drive_id = w.drive_id and r.state = 'current' and r.mark = 'live'
-            and not exists (select 1 from roadwear.membership m
-                            where m.observation_id = o.observation_id))
-        group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
+        where left_s > %(least)s group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
         {"owner": owner, "store": store, "least": _LEAST_S},
     )
     return tuple(DriveId(row["drive_id"]) for row in rows)
+
+
+def ungathered_drives(
+    connection: Connection, authority: OrganisationId
+) -> tuple[tuple[OrganisationId, DriveId], ...]:
+    """Return owner and drive where sightings belong to no defect yet: gathering was cut off.
+
+    Args:
+        connection: Acting for the authority: to others its defects are nothing.
+        authority: Whose roads.
+    """
+    rows = connection.execute(
+        "select distinct o.owner_id, o.drive_id from roadwear.observation o "
+        "join roadwear.run r using (run_id) where o.authority_id = %s and r.state = 'current' "
+        "and r.mark = 'live' and not exists (select 1 from roadwear.membership m "
+        "where m.observation_id = o.observation_id) order by 1, 2",
+        (authority,),
+    )
+    return tuple((OrganisationId(row["owner_id"]), DriveId(row["drive_id"])) for row in rows)

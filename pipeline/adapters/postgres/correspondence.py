@@ -36,7 +36,7 @@ def answer(
     )
     connection.execute(
         "update roadwear.batch_file f set outcome = null, sentence = '', blocks_wiping = true "
-        "where batch_id = %s and outcome = 'refused' and exists (select 1 from "
+        "where batch_id = %s and outcome = 'refused' and blocks_wiping and exists (select 1 from "
         "roadwear.stored_file s where s.owner_id = f.owner_id and s.sha256 = f.sha256 "
         "and s.gone_at is null)",
         (batch_id,),
@@ -59,19 +59,23 @@ def answers(connection: Connection, batch_id: BatchId) -> Mapping[str, datetime]
 
 def batches_to_mail(
     connection: Connection, owner: OrganisationId, since: datetime, store: StoreId
-) -> tuple[Batch, ...]:
-    """Return a store's batches, done since an instant, of which somebody is to be told by mail."""
+) -> tuple[tuple[Batch, datetime], ...]:
+    """Return a store's batches of which somebody is to be told by mail, and when they were done."""
     rows = connection.execute(
         "select b.* from roadwear.batch b join roadwear.depot d using (depot_id) "
         "where b.owner_id = %s and b.state = 'done' and b.mailed_at is null and d.mail <> '' "
         "and b.done_at >= %s and (b.store is null or b.store = %s) order by b.done_at",
         (owner, since, store),
     )
-    return tuple(batch_of_row(row) for row in rows)
+    return tuple((batch_of_row(row), row["done_at"]) for row in rows)
 
 
-def note_mailed(connection: Connection, batch_id: BatchId, now: datetime) -> None:
-    """Note that somebody was told of a batch by mail."""
+def note_mailed(
+    connection: Connection, batch_id: BatchId, done_at: datetime, now: datetime
+) -> None:
+    """Note that somebody was told by mail of a batch as it was done at an instant, not anew."""
     connection.execute(
-        "update roadwear.batch set mailed_at = %s where batch_id = %s", (now, batch_id)
+        "update roadwear.batch set mailed_at = %s where batch_id = %s and done_at = %s "
+        "and state = 'done'",
+        (now, batch_id, done_at),
     )

@@ -1,7 +1,7 @@
 """Who sent what: organisations, vehicles, drives, their tracks and clips."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
@@ -44,6 +44,17 @@ def save_vehicle(connection: Connection, owner: OrganisationId, fleet_number: st
         (vehicle, owner, fleet_number.strip().lower()),
     )
     return vehicle
+
+
+def fix_of_row(row: Mapping[str, Any]) -> RawFix:
+    """Return a position from its row."""
+    return RawFix(
+        taken_at=row["taken_at"],
+        place=LonLat(lon_deg=row["lon_deg"], lat_deg=row["lat_deg"]),
+        sigma_m=row["sigma_m"],
+        speed_mps=row["speed_mps"],
+        course_deg=row["course_deg"],
+    )
 
 
 def drive_of_clip(
@@ -163,16 +174,7 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
             vehicle_id=row["vehicle_id"],
         ),
         clips=tuple((clip["location"], _clip(clip)) for clip in clips),
-        fixes=tuple(
-            RawFix(
-                taken_at=fix["taken_at"],
-                place=LonLat(lon_deg=fix["lon_deg"], lat_deg=fix["lat_deg"]),
-                sigma_m=fix["sigma_m"],
-                speed_mps=fix["speed_mps"],
-                course_deg=fix["course_deg"],
-            )
-            for fix in fixes
-        ),
+        fixes=tuple(fix_of_row(fix) for fix in fixes),
         rig=None if row["rig"] is None else CameraRig(**row["rig"]),
         clock=None if row["clock"] is None else ClockOffset(**row["clock"]),
         started_at=row["started_at"],

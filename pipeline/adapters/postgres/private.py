@@ -1,14 +1,30 @@
 """Areas in which nothing is kept, and what had to go because of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.intake import fix_of_row
 from pipeline.domain.errors import InputError
-from pipeline.domain.ids import OrganisationId, StoreId
+from pipeline.domain.ids import BatchId, OrganisationId, StoreId
 from pipeline.domain.places import LonLat
 from pipeline.domain.private import PrivateArea
+from pipeline.domain.track import RawFix
 
-_Spans = tuple[tuple[int, int], ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Which bytes of a file must go.
+
+    Attributes:
+        spans: Offset and length of each run of them.
+        witness: Where one of them lies that is not zero as long as they are there; None if nothing
+            must go.
+    """
+
+    spans: tuple[tuple[int, int], ...] = ()
+    witness: int | None = None
 
 
 def add_area(
@@ -55,30 +71,62 @@ def load_areas(connection: Connection) -> tuple[PrivateArea, ...]:
     )
 
 
-def note_cut(
-    connection: Connection, owner: OrganisationId, sha256: str, spans: Sequence[tuple[int, int]]
+def note_cuts(
+    connection: Connection, owner: OrganisationId, batch_id: BatchId, cuts: Mapping[str, Cut]
 ) -> None:
-    """Note which bytes of a file must go."""
-    connection.execute(
-        "insert into roadwear.cut_out (owner_id, sha256, bytes) values (%s, %s, %s) "
-        "on conflict do nothing",
-        (owner, sha256, [number for span in spans for number in span]),
-    )
+    """Note which bytes of the files of a batch must go; of those that were cut before, anew."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into roadwear.cut_out (owner_id, batch_id, sha256, bytes, witness) "
+            "select %(o)s, %(b)s, %(s)s, %(bytes)s::bigint[], %(w)s "
+            "where %(w)s::bigint is not null or exists ("
+            "select 1 from roadwear.cut_out where owner_id = %(o)s and sha256 = %(s)s)",
+            [
+                {
+                    "o": owner,
+                    "b": batch_id,
+                    "s": sha256,
+                    "bytes": [number for span in cut.spans for number in span],
+                    "w": cut.witness,
+                }
+                for sha256, cut in cuts.items()
+            ],
+        )
 
 
 def load_cuts(
     connection: Connection, owner: OrganisationId, store: StoreId
-) -> Mapping[str, tuple[str, _Spans]]:
-    """Return, by hash, where a store's files lie or lay, and which of their bytes must be gone."""
+) -> tuple[tuple[str, Cut], ...]:
+    """Return where a store's files lie or lay, and which of their bytes must be gone."""
     rows = connection.execute(
-        "select c.sha256, s.location, c.bytes from roadwear.cut_out c "
-        "join roadwear.stored_file s using (owner_id, sha256) "
-        "where c.owner_id = %s and (s.store is null or s.store = %s)",
+        "select s.location, c.* from (select distinct on (sha256) c.* from roadwear.cut_out c "
+        "join roadwear.batch b using (batch_id) where c.owner_id = %s and b.state = 'done' "
+        "order by sha256, cut_id desc) c join roadwear.stored_file s using (owner_id, sha256) "
+        "where c.witness is not null and (s.store is null or s.store = %s)",
         (owner, store),
     )
-    return {
-        row["sha256"]: (
-            row["location"], tuple(zip(row["bytes"][::2], row["bytes"][1::2], strict=True)),
-        )
-        for row in rows
-    }  # fmt: skip
+    return tuple((row["location"], _cut(row)) for row in rows)
+
+
+def fixes_of_track(
+    connection: Connection, owner: OrganisationId, hashes: Sequence[str]
+) -> Mapping[str, tuple[RawFix, ...]]:
+    """Return what is kept of tracks that were taken out as a whole: of the drives they were of."""
+    rows = connection.execute(
+        "select f.sha256, x.* from (select distinct on (sha256) sha256, drive_id "
+        "from roadwear.batch_file where owner_id = %s and sha256 = any(%s) "
+        "and drive_id is not null order by sha256, arrived_at desc nulls last) f "
+        "join roadwear.drive_fix x using (drive_id) where exists (select 1 from roadwear.cut_out c "
+        "where c.owner_id = x.owner_id and c.sha256 = f.sha256 and c.bytes[1] = 0) "
+        "order by f.sha256, x.ordinal",
+        (owner, list(hashes)),
+    )
+    found: dict[str, list[RawFix]] = {}
+    for row in rows:
+        found.setdefault(row["sha256"], []).append(fix_of_row(row))
+    return {sha256: tuple(fixes) for sha256, fixes in found.items()}
+
+
+def _cut(row: Mapping[str, Any]) -> Cut:
+    spans = tuple(zip(row["bytes"][::2], row["bytes"][1::2], strict=True))
+    return Cut(spans=spans, witness=row["witness"])

@@ -285,9 +285,13 @@ def end_upload(connection: Connection, upload_id: UploadId) -> None:
 def note_arrival(connection: Connection, arrived: Arriving, stored: StoredFile) -> None:
     """Note that a file's bytes are here, checked, and where they are kept."""
     save_stored(connection, stored)
+    note_arrived(connection, arrived.upload_id, stored.received_at)
+
+
+def note_arrived(connection: Connection, upload_id: UploadId, now: datetime) -> None:
+    """Note that a file's bytes have arrived."""
     connection.execute(
-        "update roadwear.batch_file set arrived_at = %s where upload_id = %s",
-        (stored.received_at, arrived.upload_id),
+        "update roadwear.batch_file set arrived_at = %s where upload_id = %s", (now, upload_id)
     )
 
 
@@ -390,6 +394,21 @@ def words_before(
         )
         for row in rows
     }
+
+
+def refused_as(
+    connection: Connection, owner: OrganisationId, hashes: Sequence[str], sentence: str
+) -> frozenset[str]:
+    """Return which of these bytes were refused with a sentence when they were last read."""
+    rows = connection.execute(
+        "select sha256 from (select distinct on (f.sha256) f.sha256, f.sentence "
+        "from roadwear.batch_file f join roadwear.batch b using (batch_id) "
+        "where f.owner_id = %s and f.sha256 = any(%s) and b.state = 'done' "
+        "and f.outcome <> 'already_there' order by f.sha256, b.done_at desc) latest "
+        "where sentence = %s",
+        (owner, list(hashes), sentence),
+    )
+    return frozenset(row["sha256"] for row in rows)
 
 
 def bytes_kept(connection: Connection, owner: OrganisationId) -> int:

@@ -17,15 +17,19 @@ create table roadwear.private_area_ended (
   said_by text not null,
   recorded_at timestamptz not null default now()
 );
--- Which bytes of a file had to go: offset and length by turns. Kept, so that a restored backup of
--- the footage is blanked again.
+-- Which bytes of a file had to go when its batch was read: offset and length by turns, and where
+-- one of them lies that was not zero. The latest reading counts, as soon as its batch is done. Kept,
+-- so that a restored backup of the footage is blanked again.
 create table roadwear.cut_out (
+  cut_id bigint generated always as identity primary key,
   owner_id uuid not null references roadwear.organisation,
+  batch_id uuid not null references roadwear.batch,
   sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
   bytes bigint[] not null,
-  recorded_at timestamptz not null default now(),
-  primary key (owner_id, sha256)
+  witness bigint,
+  recorded_at timestamptz not null default now()
 );
+create index cut_out_of on roadwear.cut_out (owner_id, sha256, cut_id desc);
 -- When a file of a batch began, as a person says who was asked; the latest word counts.
 create table roadwear.batch_answer (
   answer_id bigint generated always as identity primary key,
