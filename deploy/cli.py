@@ -14,6 +14,7 @@ from deploy import (
     commands_learn,
     commands_models,
     commands_people,
+    commands_policy,
     commands_privacy,
     commands_private,
     commands_retention,
@@ -35,6 +36,7 @@ app.add_typer(commands_depot.app, name="depot", help="Who may hand in footage.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
+app.add_typer(commands_policy.app, name="policy", help="A council's rules and deadlines.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
 app.add_typer(commands_private.app, name="private", help="Areas of which nothing is kept.")
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")

@@ -6,6 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
+from pipeline.adapters.bank_holidays import Nation, working_days
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
@@ -15,29 +18,65 @@ from pipeline.domain.policy import (
     InvestigatoryLevel,
     LikelihoodRule,
     QueueRule,
-    ResponseCalendar,
     SizeStep,
 )
+from pipeline.domain.responding import ClockStart, IsWorkingDay, ResponseTime, Unit
 from pipeline.domain.roads import Hierarchy
 
 
 def default_policy() -> tuple[CouncilPolicy, bytes]:
     """Return the generic preset and its bytes."""
-    content = files("pipeline.adapters").joinpath("policies/generic-5x5.toml").read_bytes()
-    return parse_policy(content, name="generic-5x5.toml"), content
+    return read_policy(Path("generic-5x5"))
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the policies that come with the product."""
+    found = files("pipeline.adapters").joinpath("policies").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in found if f.name.endswith(".toml")))
+
+
+def calendar_of(policy: CouncilPolicy) -> IsWorkingDay:
+    """Return which days are working days by a policy."""
+    return working_days(Nation(policy.bank_holidays), policy.closed)
 
 
 def read_policy(path: Path) -> tuple[CouncilPolicy, bytes]:
-    """Read a policy file and return it with its bytes.
+    """Read a policy file, or one that comes with the product by its name, with its bytes.
 
     Raises:
         InputError: It cannot be read, or `parse_policy` refuses it.
     """
+    if str(path) in presets():
+        content = _whole(_preset(str(path)), name=f"{path}.toml")
+        return parse_policy(content, name=f"{path}.toml"), content
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path.name}: the policy cannot be read ({error.strerror})") from error
+    content = _whole(content, name=path.name)
     return parse_policy(content, name=path.name), content
+
+
+def _preset(name: str) -> bytes:
+    return files("pipeline.adapters").joinpath(f"policies/{name}.toml").read_bytes()
+
+
+def _whole(content: bytes, *, name: str) -> bytes:
+    """Return a policy with what it leaves out from the one that it is based on, as one file.
+
+    What is kept as evidence then says everything by itself.
+    """
+    try:
+        own = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: the policy is not valid TOML: {error}") from error
+    based_on = own.pop("based_on", None)
+    if based_on is None:
+        return content
+    if based_on not in presets():
+        raise InputError(f"{name}: it is based on {based_on!r}; there are {', '.join(presets())}")
+    other = tomllib.loads(_whole(_preset(based_on), name=f"{based_on}.toml").decode("utf-8"))
+    return tomli_w.dumps({**other, **own}).encode("utf-8")
 
 
 def parse_policy(content: bytes, *, name: str) -> CouncilPolicy:
@@ -78,6 +117,9 @@ def _policy(values: dict[str, Any], sha256: str) -> CouncilPolicy:
         investigatory_levels=tuple(_level(level) for level in values["investigatory_levels"]),
         queue=QueueRule(**values["queue"]),
         passes=tuple(_pass_rule(rule) for rule in values.get("camera_passes", ())),
+        adopted=values.get("adopted", ""),
+        bank_holidays=Nation(values.get("bank_holidays", Nation.ENGLAND_AND_WALES)),
+        closed=frozenset(values.get("closed", ())),
     )
 
 
@@ -94,9 +136,23 @@ def _band(values: dict[str, Any]) -> Band:
         category=values["category"],
         min_score=values["min_score"],
         max_score=values["max_score"],
-        respond_within_h=values.get("respond_within_h"),
-        calendar=ResponseCalendar(values["calendar"]),
+        respond=_time(values.get("respond"), ClockStart.DECISION),
+        decide=_time(values.get("decide"), ClockStart.DETECTION),
         words=values["words"],
+    )
+
+
+def _time(values: dict[str, Any] | None, starts: ClockStart) -> ResponseTime | None:
+    """Return a time; its clock starts at an event that need not be named."""
+    if values is None:
+        return None
+    unknown = values.keys() - {"within", "unit", "from"}
+    if unknown:
+        raise ValueError(f"a time has within, unit and from, and no {', '.join(sorted(unknown))}")
+    return ResponseTime(
+        amount=values["within"],
+        unit=Unit(values["unit"]),
+        starts=ClockStart(values.get("from", starts)),
     )
 
 

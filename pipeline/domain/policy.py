@@ -2,19 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from pipeline.domain.checks import require, require_positive
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.looks import DefectKind
+from pipeline.domain.responding import ResponseTime
 from pipeline.domain.roads import Hierarchy
-
-
-class ResponseCalendar(StrEnum):
-    """How a response time is counted."""
-
-    ELAPSED = "elapsed"
-    WORKING_DAYS = "working_days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +15,17 @@ class Band:
     """One response category: the risk scores it covers, and how soon it asks for a response.
 
     Attributes:
-        respond_within_h: In hours of the calendar; None where no response time applies.
+        respond: How soon, once its clock starts; None where no response time applies.
+        decide: How soon an engineer is to decide on a possible defect that is proposed for it: the
+            only clock that it has before; None where the policy says nothing.
     """
 
     category: str
     min_score: int
     max_score: int
-    respond_within_h: float | None
-    calendar: ResponseCalendar
+    respond: ResponseTime | None
     words: str
+    decide: ResponseTime | None = None
 
     def __post_init__(self) -> None:
         """Refuse an inside-out band."""
@@ -109,6 +104,9 @@ class CouncilPolicy:
         source: The page or minute it was taken from.
         matrix_size: 5 for a 5×5 matrix, 4 for 4×4.
         passes: How often a camera is to pass along roads of each hierarchy.
+        adopted: By whom and when; "" for an example that nobody has adopted.
+        bank_holidays: Whose: england_and_wales, scotland or northern_ireland.
+        closed: Days on which the council is closed besides.
     """
 
     name: str
@@ -123,6 +121,9 @@ class CouncilPolicy:
     investigatory_levels: tuple[InvestigatoryLevel, ...]
     queue: QueueRule
     passes: tuple[PassRule, ...] = ()
+    adopted: str = ""
+    bank_holidays: str = "england_and_wales"
+    closed: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a matrix with a score that no band, or more than one, answers for."""
@@ -131,6 +132,10 @@ class CouncilPolicy:
         for score in sorted({impact * likelihood for impact in size for likelihood in size}):
             hits = [b.category for b in self.bands if b.min_score <= score <= b.max_score]
             require(len(hits) == 1, f"risk score {score} falls into {len(hits)} bands: {hits}")
+
+    def band_called(self, category: str) -> Band | None:
+        """Return the band of a category; None if there is none."""
+        return next((band for band in self.bands if band.category == category), None)
 
     def band_of(self, score: int) -> Band:
         """Return the band that answers for a risk score."""

@@ -15,7 +15,7 @@ class QueueEntry:
         impact: Proposed, on the policy's scale.
         likelihood: Proposed, on the policy's scale.
         category: The response category that the two lead to, if an engineer agrees.
-        respond_within_h: Of that category; its clock starts when the policy says, not here.
+        respond_within_h: Roughly, of that category; its clock starts when the policy says.
         reasons: Sentences that a resident would understand, the unknown among them.
         policy_sha256: The policy version that was applied.
     """

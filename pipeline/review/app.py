@@ -20,6 +20,7 @@ from pipeline.adapters.postgres.defects import (
     load_queue,
     mark_shown,
 )
+from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import (
     Person,
@@ -201,11 +202,17 @@ def _add_queue(app: FastAPI, desk: Desk) -> None:
             roads = load_road_facts(
                 connection, person.organisation_id, [e.defect_id for e, _ in queue]
             )
+            instants = load_instants(connection, [e.defect_id for e, _ in queue])
+        now = desk.clock.now()
         rows = [
-            words.queue_row(place, e, d, roads.get(e.defect_id))
+            words.queue_row(
+                place, e, d, roads.get(e.defect_id),
+                words.decide_by(e.category, instants[e.defect_id], desk.rules.policy[0], now),
+            )
             for place, (e, d) in enumerate(queue, 1)
-        ]
-        return desk.page(request, "queue.html", rows=rows)
+        ]  # fmt: skip
+        late = sum(row.is_late for row in rows)
+        return desk.page(request, "queue.html", rows=rows, late=late)
 
     @app.get("/defects/{defect_id}")
     def defect_page(request: Request, defect_id: UUID) -> Response:
@@ -285,6 +292,10 @@ def _defect_page(
         decisions = load_decisions(connection, defect_id)
         passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
         identity = identity_of(connection, defect, [still["observation_id"] for still in stills])
+        instants = load_instants(connection, [defect_id])[defect_id]
+    due = None
+    if entry is not None:
+        due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
     return desk.page(
         request,
         "defect.html",
@@ -293,6 +304,8 @@ def _defect_page(
         defect=defect,
         heading=f"{'' if defect.state.confirmed else 'Possible '}{defect.kind.words}".capitalize(),
         facts=words.facts(defect, entry, road),
+        due=due,
+        instants=words.instant_rows(instants),
         reasons=entry.reasons if entry else (),
         pictures=words.pictures(stills),
         passes=words.pass_rows(passes),

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pipeline.adapters.policy_toml import calendar_of
 from pipeline.adapters.postgres.identity import SaidWord, Sighting
 from pipeline.domain.condition import PassOver
 from pipeline.domain.decisions import Move, RejectReason
 from pipeline.domain.defects import Defect
 from pipeline.domain.evidence import StillKind
+from pipeline.domain.instants import Instants
 from pipeline.domain.observations import Measurement
+from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.responding import due_at
 from pipeline.domain.roads import RoadFacts
 from pipeline.domain.uk_time import LONDON
 
@@ -28,6 +32,16 @@ class QueueRow:
     street: str
     where: str
     why: str
+    decide_by: str = ""
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideBy:
+    """By when an engineer is to decide: the only clock that a possible defect has."""
+
+    words: str
+    is_late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +56,11 @@ class Picture:
 
 
 def queue_row(
-    place: int, entry: QueueEntry, defect: Defect, road: RoadFacts | None = None
+    place: int,
+    entry: QueueEntry,
+    defect: Defect,
+    road: RoadFacts | None = None,
+    due: DecideBy | None = None,
 ) -> QueueRow:
     """Return a line of the queue."""
     return QueueRow(
@@ -54,7 +72,35 @@ def queue_row(
         street=road.street if road else "",
         where=where_words(defect),
         why=entry.reasons[-2] if len(entry.reasons) > 1 else entry.reasons[0],
+        decide_by=due.words if due else "",
+        is_late=due is not None and due.is_late,
     )
+
+
+def decide_by(
+    category: str, instants: Instants, policy: CouncilPolicy, now: datetime
+) -> DecideBy | None:
+    """Return by when an engineer is to decide; None where the policy says nothing.
+
+    Args:
+        category: That is proposed.
+        instants: Of the possible defect.
+        policy: The council's.
+        now: The present.
+    """
+    band = policy.band_called(category)
+    if band is None or band.decide is None:
+        return None
+    due = due_at(band.decide, instants.detected, calendar_of(policy))
+    return DecideBy(words=due.words, is_late=due.is_late(now))
+
+
+def instant_rows(instants: Instants) -> list[tuple[str, str]]:
+    """Return what happened when, line by line."""
+    return [
+        (what, "not yet" if instant is None else instant_words(instant))
+        for what, instant in instants
+    ]
 
 
 def where_words(defect: Defect) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pipeline.domain.condition import Condition
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId
-from pipeline.domain.policy import Band, CouncilPolicy, InvestigatoryLevel, ResponseCalendar
+from pipeline.domain.policy import Band, CouncilPolicy, InvestigatoryLevel
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
 
@@ -68,7 +68,7 @@ def _entry(
         impact=impact,
         likelihood=likelihood,
         category=band.category,
-        respond_within_h=band.respond_within_h,
+        respond_within_h=None if band.respond is None else band.respond.nominal_h,
         reasons=reasons,
         policy_sha256=policy.sha256,
     )
@@ -157,17 +157,9 @@ def _investigatory(
 
 
 def _response(band: Band) -> str:
-    if band.respond_within_h is None:
+    if band.respond is None:
         return f"{band.words}, no response time"
-    hours = band.respond_within_h
-    counted = (
-        f"{hours / 24:.0f} working days"
-        if band.calendar is ResponseCalendar.WORKING_DAYS
-        else f"{hours:.0f} hours"
-        if hours < 48  # noqa: PLR2004
-        else f"{hours / 24:.0f} days"
-    )
-    return f"{band.words}, within {counted} of an engineer's confirmation"
+    return f"{band.words}, within {band.respond.words}"
 
 
 def _certainty(defect: Defect) -> str:

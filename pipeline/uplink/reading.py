@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.adapters.postgres import depots
+from pipeline.adapters.postgres import depots, kept_bytes
 from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.correspondence import answers
 from pipeline.adapters.postgres.database import Connection
@@ -90,9 +90,9 @@ class CardReading:
         if batch.state is not BatchState.CLOSED:
             return manifest
         with self._means.database.acting_for(owner) as connection:
-            stored = rows.load_stored(connection, owner, [f.sha256 for f in manifest.files])
+            stored = kept_bytes.load_stored(connection, owner, [f.sha256 for f in manifest.files])
             rules = self._rules(connection, batch)
-            known = rows.words_before(connection, owner, [f.sha256 for f in manifest.files])
+            known = kept_bytes.words_before(connection, owner, [f.sha256 for f in manifest.files])
             cutting = self._means.cutting(connection)
         here = {
             file.path: stored[file.sha256]
@@ -302,8 +302,8 @@ class CardReading:
             if sha256 not in stored:
                 continue
             with self._means.database.acting_for(owner) as connection:
-                rows.lock_bytes(connection, owner, sha256)
-                if rows.release_refused(connection, owner, batch_id, sha256, now):
+                kept_bytes.lock_bytes(connection, owner, sha256)
+                if kept_bytes.release_refused(connection, owner, batch_id, sha256, now):
                     self._means.store.remove(stored[sha256].location)
 
     def _manifest(self, owner: OrganisationId, batch_id: BatchId) -> tuple[Batch, Manifest]:

@@ -10,7 +10,7 @@ from datetime import datetime, time
 from uuid import uuid4
 
 from pipeline.adapters.footage_store import DamagedOnTheWayError, FootageStore
-from pipeline.adapters.postgres import depots
+from pipeline.adapters.postgres import depots, kept_bytes
 from pipeline.adapters.postgres import receiving as rows
 from pipeline.adapters.postgres.backlog import load_backlog
 from pipeline.adapters.postgres.database import Connection
@@ -111,7 +111,7 @@ class Receiving:
                     f"one upload holds at most {self.limits.most_files} files; begin another"
                 )
             rows.expect_files(connection, batch, cleaned)
-            kept = rows.load_stored(connection, depot.owner_id, hashes)
+            kept = kept_bytes.load_stored(connection, depot.owner_id, hashes)
             before = self._before(connection, depot, cleaned, kept)
             for file in cleaned:
                 said = said_at_once(file, depot, before, self.limits.largest_bytes)
@@ -124,7 +124,7 @@ class Receiving:
                 for f in manifest.files
                 if f.outcome is None and f.sha256 not in kept and f.path not in begun
             ]
-            self._require_room(sum(fresh), rows.bytes_kept(connection, depot.owner_id))
+            self._require_room(sum(fresh), kept_bytes.bytes_kept(connection, depot.owner_id))
             if fresh and self.limits.ready_by is not None:
                 backlog = load_backlog(
                     connection, depot.owner_id, self.store.store_id, self._means.clock.now()
@@ -150,7 +150,7 @@ class Receiving:
             for file in files
             if file.sha256 in kept and not self._holds(kept[file.sha256], file)
         }
-        said = rows.words_before(connection, depot.owner_id, hashes)
+        said = kept_bytes.words_before(connection, depot.owner_id, hashes)
         return {sha256: line for sha256, line in said.items() if sha256 not in lost}
 
     def _holds(self, stored: StoredFile, file: ExpectedFile) -> bool:
@@ -165,9 +165,9 @@ class Receiving:
         """
         cleaned = [replace(file, path=clean_path(file.path)) for file in files]
         with self._means.database.acting_for(depot.owner_id) as connection:
-            kept = rows.load_stored(connection, depot.owner_id, [f.sha256 for f in cleaned])
+            kept = kept_bytes.load_stored(connection, depot.owner_id, [f.sha256 for f in cleaned])
             before = self._before(connection, depot, cleaned, kept)
-            private = rows.refused_as(
+            private = kept_bytes.refused_as(
                 connection, depot.owner_id, [file.sha256 for file in cleaned], PRIVATE
             )
         said = []
@@ -215,7 +215,7 @@ class Receiving:
             return
         try:
             with self._means.database.acting_for(depot.owner_id) as connection:
-                rows.lock_bytes(connection, depot.owner_id, arriving.sha256)
+                kept_bytes.lock_bytes(connection, depot.owner_id, arriving.sha256)
                 if self._is_here(connection, arriving):
                     # They may have been cut since; what came now has not.
                     self.store.forget(arriving.upload_id)
@@ -240,7 +240,7 @@ class Receiving:
             raise
 
     def _is_here(self, connection: Connection, arriving: Arriving) -> bool:
-        known = rows.load_stored(connection, arriving.owner_id, [arriving.sha256])
+        known = kept_bytes.load_stored(connection, arriving.owner_id, [arriving.sha256])
         stored = known.get(arriving.sha256)
         if stored is None or stored.store not in {None, self.store.store_id}:
             return False

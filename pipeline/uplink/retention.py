@@ -16,12 +16,8 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.postgres import retention as rows
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.receiving import (
-    all_organisations,
-    lock_bytes,
-    note_gone,
-    received_when,
-)
+from pipeline.adapters.postgres.kept_bytes import lock_bytes, note_gone, received_when
+from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId
 from pipeline.domain.keeping import Kind

@@ -179,7 +179,9 @@ def test_a_possible_defect_says_what_is_known_and_what_is_not(ada: Browser) -> N
 
     assert "Depth Unknown: one camera cannot measure it" in words
     assert "95 in 100 times between" in words
-    assert "within 24 hours of an engineer's confirmation" in words.replace("&#39;", "'")
+    assert "within 24 hours from a competent person's decision" in words.replace("&#39;", "'")
+    assert "Decide by the end of " in words
+    assert "Repair ordered not yet" in words
     assert "Close view of the road surface" in words
 
 
