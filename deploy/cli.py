@@ -12,6 +12,7 @@ from deploy import (
     commands_db,
     commands_depot,
     commands_learn,
+    commands_log,
     commands_models,
     commands_people,
     commands_policy,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
 app.add_typer(commands_depot.app, name="depot", help="Who may hand in footage.")
+app.add_typer(commands_log.app, name="log", help="What was said and decided, in a chain.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")

@@ -1,5 +1,6 @@
 """The pages: what they say, who may see them, and what two engineers at once are told."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -14,7 +15,9 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.adapters.postgres.people import add_person
+from pipeline.domain.chain import fault_in
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
@@ -205,6 +208,21 @@ def test_an_engineer_approves_and_the_record_says_who_and_what_was_seen(ada: Bro
     assert "having seen version 1" in words
     assert "Possible pothole" not in words
     assert "1 possible defects" in ada.get("/queue")
+
+
+def test_a_decision_stands_in_the_log_as_it_was_made(ada: Browser, database: Database) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    ada.decide(path, {"move": "approve", "note": "deep, at the kerb"})
+    depot = organisation_id("depot")
+    with database.acting_for(depot) as connection:
+        lines = list(log_lines(connection, depot))
+        assert fault_in(lines) is None
+        assert rows_unlike_log(connection, depot) == ()
+    read = [json.loads(line.line) for line in lines]
+    (said,) = [line for line in read if line["kind"] == "decision"]
+    assert said["row"]["note"] == "deep, at the kerb"
+    assert said["row"]["shown"]["pictures"]
 
 
 def test_the_second_engineer_is_told_that_another_was_quicker(

@@ -1,0 +1,81 @@
+"""The log of what persons said and decided."""
+
+from collections.abc import Iterator
+
+from psycopg import sql
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.chain import LogLine
+from pipeline.domain.ids import OrganisationId
+
+# What is logged, and by which column a row is called; see migration 0010.
+_LOGGED = {
+    "decision": "decision_id",
+    "identity_word": "word_id",
+    "hold": "hold_id",
+    "hold_lifted": "hold_id",
+    "retention_rule": "rule_id",
+    "private_area": "area_id",
+    "private_area_ended": "area_id",
+}
+_AT_ONCE = 1000
+
+
+def log_lines(connection: Connection, organisation: OrganisationId) -> Iterator[LogLine]:
+    """Yield the lines of an organisation's log, the first first."""
+    last = 0
+    while True:
+        rows = connection.execute(
+            "select ordinal, line, sha256 from roadwear.log_line "
+            "where organisation_id = %s and ordinal > %s order by ordinal limit %s",
+            (organisation, last, _AT_ONCE),
+        ).fetchall()
+        yield from (LogLine(**row) for row in rows)
+        if len(rows) < _AT_ONCE:
+            return
+        last = rows[-1]["ordinal"]
+
+
+def log_head(connection: Connection, organisation: OrganisationId) -> LogLine | None:
+    """Return the last line of an organisation's log; None if there is none."""
+    row = connection.execute(
+        "select ordinal, line, sha256 from roadwear.log_line where organisation_id = %s "
+        "order by ordinal desc limit 1",
+        (organisation,),
+    ).fetchone()
+    return None if row is None else LogLine(**row)
+
+
+def rows_unlike_log(connection: Connection, organisation: OrganisationId) -> tuple[str, ...]:
+    """Return, in sentences, where what stands in the database is not what was logged.
+
+    Columns that were added since do not matter; they were not there to be logged.
+    """
+    connection.execute("set local timezone to 'UTC'")
+    found: list[str] = []
+    for table, key in _LOGGED.items():
+        rows = connection.execute(
+            sql.SQL(
+                "select coalesce(l.subject, t.content ->> {key}) as subject, "
+                "l.subject is null as unlogged, t.content is null as gone from ("
+                "  select to_jsonb(t) as content from roadwear.{table} t"
+                "  where coalesce(to_jsonb(t) ->> 'authority_id', to_jsonb(t) ->> 'owner_id')"
+                "    = %(o)s::text) t "
+                "full join (select line::jsonb ->> 'subject' as subject,"
+                "  line::jsonb -> 'row' as logged from roadwear.log_line"
+                "  where organisation_id = %(o)s and line::jsonb ->> 'kind' = {name}) l "
+                "on l.subject = t.content ->> {key} "
+                "where l.subject is null or t.content is null or exists ("
+                "  select 1 from jsonb_each(l.logged) k"
+                "  where t.content -> k.key is distinct from k.value)"
+            ).format(table=sql.Identifier(table), name=sql.Literal(table), key=sql.Literal(key)),
+            {"o": organisation},
+        )
+        for row in rows:
+            what = (
+                "was not logged" if row["unlogged"]
+                else "is gone" if row["gone"]
+                else "is not as it was logged"
+            )  # fmt: skip
+            found.append(f"{table} {row['subject']} {what}")
+    return tuple(found)
