@@ -147,3 +147,24 @@ def _working_day(first: date, number: int, is_working_day: IsWorkingDay) -> date
             return day
         require(off < _MOST_DAYS_OFF, "a calendar has working days")
         day += timedelta(days=1)
+
+
+def late_before(rule: ResponseTime, now: datetime, is_working_day: IsWorkingDay) -> datetime:
+    """Return the instant before which an event must have been for its response to be late now.
+
+    A later event is never due earlier, so that the instant is found by halving; to a second.
+
+    Args:
+        rule: How soon.
+        now: The present.
+        is_working_day: The council's calendar.
+    """
+    step = timedelta(hours=2 * rule.nominal_h) + timedelta(days=2 * _MOST_DAYS_OFF)
+    early, late = now - step, now
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) / 2
+        if due_at(rule, middle, is_working_day).is_late(now):
+            early = middle
+        else:
+            late = middle
+    return late

@@ -17,7 +17,6 @@ from pipeline.adapters.postgres.defects import (
     load_defect,
     load_entry,
     load_evidence,
-    load_queue,
     mark_shown,
 )
 from pipeline.adapters.postgres.instants import load_instants
@@ -37,6 +36,7 @@ from pipeline.review import words
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity, identity_of
+from pipeline.review.queue import add_queue
 from pipeline.stages.decide import StaleError, apply_decision
 
 STATUSES: dict[type[RoadwearError], int] = {
@@ -194,25 +194,7 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_queue(app: FastAPI, desk: Desk) -> None:
-    @app.get("/queue")
-    def queue_page(request: Request) -> Response:
-        person = desk.person(request)
-        with desk.database.acting_for(person.organisation_id) as connection:
-            queue = load_queue(connection, person.organisation_id)
-            roads = load_road_facts(
-                connection, person.organisation_id, [e.defect_id for e, _ in queue]
-            )
-            instants = load_instants(connection, [e.defect_id for e, _ in queue])
-        now = desk.clock.now()
-        rows = [
-            words.queue_row(
-                place, e, d, roads.get(e.defect_id),
-                words.decide_by(e.category, instants[e.defect_id], desk.rules.policy[0], now),
-            )
-            for place, (e, d) in enumerate(queue, 1)
-        ]  # fmt: skip
-        late = sum(row.is_late for row in rows)
-        return desk.page(request, "queue.html", rows=rows, late=late)
+    add_queue(app, desk)
 
     @app.get("/defects/{defect_id}")
     def defect_page(request: Request, defect_id: UUID) -> Response:

@@ -253,6 +253,13 @@ def load_queue(
         "select * from roadwear.queue_entry where authority_id = %s order by score desc, defect_id",
         (authority,),
     ).fetchall()
+    return entries_with_defects(connection, rows)
+
+
+def entries_with_defects(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[QueueEntry, Defect], ...]:
+    """Return places in the queue, of their rows, each with its defect."""
     defects = _load(connection, tuple(DefectId(row["defect_id"]) for row in rows))
     return tuple((_entry(row), defects[row["defect_id"]]) for row in rows)
 

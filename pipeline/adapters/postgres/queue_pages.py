@@ -1,0 +1,128 @@
+"""The queue, a page at a time: what is wanted of it, and how much there is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.defects import entries_with_defects
+from pipeline.domain.defects import Defect
+from pipeline.domain.ids import OrganisationId
+from pipeline.domain.looks import DefectKind
+from pipeline.domain.queue import QueueEntry
+
+PAGE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is wanted of a queue; nothing set is all of it.
+
+    Attributes:
+        category: That is proposed.
+        kind: Of the possible defect.
+        text: Part of a street's name, a USRN, or the beginning of a reference.
+        late_before: By category: detected before this instant it should have been decided by now.
+        only_late: Those alone.
+        since: Detected since this instant, to count what is new.
+        page: From 1 on.
+    """
+
+    category: str = ""
+    kind: DefectKind | None = None
+    text: str = ""
+    late_before: Mapping[str, datetime] = field(default_factory=dict)
+    only_late: bool = False
+    since: datetime | None = None
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePage:
+    """A page of a queue.
+
+    Attributes:
+        rows: The most urgent first.
+        total: How many are as wanted.
+        waiting: How many wait, whatever is wanted.
+        late: How many of these should have been decided by now.
+        fresh: How many of these were detected since the instant that was asked for.
+        by_category: How many wait in each category.
+    """
+
+    rows: tuple[tuple[QueueEntry, Defect], ...]
+    total: int
+    waiting: int
+    late: int
+    fresh: int
+    by_category: Mapping[str, int]
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are of what is wanted; 1 at least."""
+        return max(1, -(-self.total // PAGE_ROWS))
+
+
+def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted) -> QueuePage:
+    """Return a page of an authority's queue."""
+    values = _values(authority, wanted)
+    total = _count(connection, _WANTED, values)
+    rows = connection.execute(
+        f"select q.* {_FROM} where {_WANTED} order by q.score desc, q.defect_id "
+        "limit %(rows)s offset %(offset)s",
+        values,
+    ).fetchall()
+    counted = connection.execute(
+        f"select q.category, count(*) as waiting, count(*) filter (where {_LATE}) as late, "
+        f"count(*) filter (where d.detected_at >= %(since)s) as fresh {_FROM} "
+        "where q.authority_id = %(authority)s group by q.category",
+        values,
+    ).fetchall()
+    return QueuePage(
+        rows=entries_with_defects(connection, rows),
+        total=total,
+        waiting=sum(row["waiting"] for row in counted),
+        late=sum(row["late"] for row in counted),
+        fresh=sum(row["fresh"] for row in counted),
+        by_category={row["category"]: row["waiting"] for row in counted},
+    )
+
+
+_FROM = "from roadwear.queue_entry q join roadwear.defect d using (defect_id)"
+_LATE = (
+    "exists (select 1 from unnest(%(late_categories)s::text[], %(late_instants)s::timestamptz[]) "
+    "as l (category, before) where l.category = q.category and d.detected_at < l.before)"
+)
+_WANTED = f"""q.authority_id = %(authority)s
+  and (%(category)s = '' or q.category = %(category)s)
+  and (%(kind)s = '' or d.kind = %(kind)s)
+  and (not %(only_late)s or {_LATE})
+  and (%(text)s = '' or starts_with(q.defect_id::text, lower(%(text)s)) or exists (
+    select 1 from roadwear.membership m
+    join roadwear.observation_road o using (observation_id)
+    join roadwear.road_section s using (network_id, section_id)
+    where m.defect_id = q.defect_id and not exists (
+        select 1 from roadwear.membership later
+        where later.observation_id = m.observation_id and later.membership_id > m.membership_id)
+      and (strpos(lower(s.name), lower(%(text)s)) > 0 or s.usrn::text = %(text)s)))"""  # noqa: S608 - our own words
+
+
+def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
+    late: Sequence[tuple[str, datetime]] = list(wanted.late_before.items())
+    return {
+        "authority": authority,
+        "category": wanted.category,
+        "kind": wanted.kind or "",
+        "text": wanted.text.strip(),
+        "only_late": wanted.only_late,
+        "late_categories": [category for category, _ in late],
+        "late_instants": [before for _, before in late],
+        "since": wanted.since,
+        "rows": PAGE_ROWS,
+        "offset": (wanted.page - 1) * PAGE_ROWS,
+    }
+
+
+def _count(connection: Connection, where: str, values: Mapping[str, object]) -> int:
+    row = connection.execute(f"select count(*) as n {_FROM} where {where}", values).fetchone()
+    return int(row["n"]) if row else 0
