@@ -98,12 +98,10 @@ _WANTED = f"""q.authority_id = %(authority)s
   and (%(kind)s = '' or d.kind = %(kind)s)
   and (not %(only_late)s or {_LATE})
   and (%(text)s = '' or starts_with(q.defect_id::text, lower(%(text)s)) or exists (
-    select 1 from roadwear.membership m
+    select 1 from roadwear.current_membership m
     join roadwear.observation_road o using (observation_id)
     join roadwear.road_section s using (network_id, section_id)
-    where m.defect_id = q.defect_id and not exists (
-        select 1 from roadwear.membership later
-        where later.observation_id = m.observation_id and later.membership_id > m.membership_id)
+    where m.defect_id = q.defect_id
       and (strpos(lower(s.name), lower(%(text)s)) > 0 or s.usrn::text = %(text)s)))"""  # noqa: S608 - our own words
 
 
