@@ -8,6 +8,7 @@ import typer
 
 from deploy import (
     commands_bench,
+    commands_bench_desk,
     commands_bench_intake,
     commands_db,
     commands_depot,
@@ -45,6 +46,7 @@ app.add_typer(commands_retention.app, name="retention", help="How long things ar
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")
 commands_bench_intake.add_to(commands_bench.app)
+commands_bench.app.command()(commands_bench_desk.desk)
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")
 
 Clips = Annotated[list[Path], typer.Argument(help="One or more clips of one drive.")]

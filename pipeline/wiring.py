@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         "take longer is refused before a byte is sent.",
     )
     policy: Path | None = Field(
-        default=None, description="The council's policy file; otherwise the generic 5×5 preset."
+        default=None, description="The council's policy: a file, or one of roadwear policy list by name."
     )
     model: str = Field(
         default="", description="The detector's weights, by name; empty: the released ones."
