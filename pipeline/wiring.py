@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         "take longer is refused before a byte is sent.",
     )
     policy: Path | None = Field(
-        default=None, description="The council's policy: a file, or one of roadwear policy list by name."
+        default=None, description="The council's policy: a file, or a name of roadwear policy list."
     )
     model: str = Field(
         default="", description="The detector's weights, by name; empty: the released ones."

@@ -105,18 +105,6 @@ class CardReading:
         lost = [file for file in open_files if file.path not in here]
         done = {file.path for file in (*again, *lost)}
         remembered = self._remembered(owner, manifest)
-        # A track that came before may be that of footage which comes now.
-        offered = [
-            file
-            for file in manifest.files
-            if file.path in here
-            and file.path not in done
-            and (
-                file.outcome is None
-                or file.path in remembered
-                or self._means.store.is_track(here[file.path].location)
-            )
-        ]
         read = read_card(
             [
                 CardFile(
@@ -125,7 +113,10 @@ class CardReading:
                     size_bytes=file.size_bytes,
                     sha256=here[file.path].sha256,
                 )
-                for file in offered
+                for file in manifest.files
+                if file.path in here
+                and file.path not in done
+                and (file.path in remembered or self._is_read(file, here[file.path]))
             ],
             prober=self._means.prober,
             rules=rules,
@@ -151,6 +142,13 @@ class CardReading:
             owner, batch_id, [line for line in said if line.path not in spared], stored
         )
         return self._manifest(owner, batch_id)[1]
+
+    def _is_read(self, file: FileOutcome, stored: StoredFile) -> bool:
+        """Return whether a file is looked into: a track also when it came before.
+
+        It may be that of footage which comes now.
+        """
+        return file.outcome is None or self._means.store.is_track(stored.location)
 
     def _remembered(self, owner: OrganisationId, manifest: Manifest) -> dict[str, FileFacts]:
         """Return what is known of a batch's tracks of which nothing but that was kept."""
@@ -178,10 +176,9 @@ class CardReading:
     ) -> "_Taken":
         """Store the drives of a card; one that cannot be taken in does not stop the others."""
         taken = _Taken()
-        location_of = {file.path: file.location for file in read.files}
         for number, drive in enumerate(read.assembled.drives):
             try:
-                kept = self._take(batch, drive, (location_of, stored), cutting)
+                kept = self._take(batch, drive, stored, cutting)
             except AllPrivateError:
                 taken.private.update(paths_of(drive))
                 taken.private_tracks.update(drive.tracks)
@@ -234,7 +231,7 @@ class CardReading:
         self,
         batch: Batch,
         drive: AssembledDrive,
-        files: tuple[Mapping[str, str], Mapping[str, StoredFile]],
+        stored: Mapping[str, StoredFile],
         cutting: Cutting,
     ) -> CutDrive:
         """Store a drive, and return what of it is kept.
@@ -243,7 +240,6 @@ class CardReading:
             AllPrivateError: Nothing of it is.
             InputError: Its vehicle is not known, it cannot be placed, or it still has sound.
         """
-        location_of, stored = files
         number = drive.vehicle or batch.fleet_number
         if not number:
             raise InputError(
@@ -261,7 +257,7 @@ class CardReading:
                 authority_id=batch.authority_id,
                 vehicle_id=vehicle,
             ),
-            clips=tuple((location_of[path], clip) for path, clip in drive.clips),
+            clips=tuple((stored[clip.sha256].location, clip) for _, clip in drive.clips),
             fixes=drive.fixes,
             rig=None,
             clock=drive.clock,
