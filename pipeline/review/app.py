@@ -27,6 +27,7 @@ from pipeline.adapters.postgres.people import (
     save_decision,
     sign_in,
 )
+from pipeline.adapters.postgres.queue_pages import beside
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import Decision, Move, RejectReason
 from pipeline.domain.defects import DefectState
@@ -275,6 +276,7 @@ def _defect_page(
         passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
         identity = identity_of(connection, defect, [still["observation_id"] for still in stills])
         instants = load_instants(connection, [defect_id])[defect_id]
+        before, after = beside(connection, person.organisation_id, entry)
     due = None
     if entry is not None:
         due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
@@ -293,6 +295,8 @@ def _defect_page(
         passes=words.pass_rows(passes),
         decisions=[words.decision_words(d) for d in decisions],
         undecided=entry is not None,
+        before=before,
+        after=after,
         identity=identity,
         reject_reasons=[(reason.value, reason.words) for reason in RejectReason],
     )

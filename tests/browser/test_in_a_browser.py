@@ -133,3 +133,46 @@ def test_two_are_joined_and_split_with_the_keyboard_and_without_script(
     page.get_by_label("picture 2").press("Space")
     page.get_by_role("button", name="Split them off").press("Enter")
     page.get_by_text("Ada split this into two possible defects").wait_for()
+
+
+def test_a_queue_is_worked_with_single_keys_once_they_are_switched_on(
+    chromium: Browser, address: str
+) -> None:
+    page = signed_in(chromium, address, "ada")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.hasAttribute('data-row')") is False
+    page.get_by_text("Work with single keys").click()
+    page.get_by_label("Use single keys in this browser").check()
+    assert faults(page) == []
+    page.keyboard.press("/")
+    page.keyboard.type("jap")
+    assert page.get_by_label("Street, USRN or reference").input_value() == "jap"
+    page.locator("h1").click()
+
+    for key in ("j", "j", "k"):
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/defects/*")
+    first = page.url
+    page.keyboard.press("n")
+    page.wait_for_url(lambda url: "/defects/" in url and url != first)
+    page.keyboard.press("p")
+    page.wait_for_url(first)
+
+    page.keyboard.press("a")
+    assert not page.get_by_label("Yes, approve it").is_checked()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.get_by_text("Ada approved this").wait_for()
+    page.wait_for_load_state()
+    page.keyboard.press("n")
+    page.wait_for_url(lambda url: "/defects/" in url and url != first)
+    page.keyboard.press("r")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.get_by_label("If you reject it, why?").select_option("shadow_or_water")
+    page.get_by_role("button", name="Record my decision").press("Enter")
+    page.get_by_text("Ada rejected this").wait_for()
+    page.wait_for_load_state()
+    page.keyboard.press("u")
+    page.get_by_text("Nothing waits for a decision").wait_for()

@@ -7,7 +7,7 @@ from datetime import datetime
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import entries_with_defects
 from pipeline.domain.defects import Defect
-from pipeline.domain.ids import OrganisationId
+from pipeline.domain.ids import DefectId, OrganisationId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.queue import QueueEntry
 
@@ -85,6 +85,39 @@ def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted)
         late=sum(row["late"] for row in counted),
         fresh=sum(row["fresh"] for row in counted),
         by_category={row["category"]: row["waiting"] for row in counted},
+    )
+
+
+def beside(
+    connection: Connection, authority: OrganisationId, entry: QueueEntry | None
+) -> tuple[DefectId | None, DefectId | None]:
+    """Return what stands before and after a place in an authority's queue.
+
+    Of what is not in the queue any more, nothing stands before, and the most urgent follows.
+    """
+    if entry is None:
+        first = connection.execute(
+            "select defect_id from roadwear.queue_entry where authority_id = %s "
+            "order by score desc, defect_id limit 1",
+            (authority,),
+        ).fetchone()
+        return None, None if first is None else DefectId(first["defect_id"])
+    values = {"o": authority, "score": entry.score, "id": entry.defect_id}
+    before = connection.execute(
+        "select defect_id from roadwear.queue_entry where authority_id = %(o)s "
+        "and (score > %(score)s or score = %(score)s and defect_id < %(id)s) "
+        "order by score, defect_id desc limit 1",
+        values,
+    ).fetchone()
+    after = connection.execute(
+        "select defect_id from roadwear.queue_entry where authority_id = %(o)s "
+        "and (score < %(score)s or score = %(score)s and defect_id > %(id)s) "
+        "order by score desc, defect_id limit 1",
+        values,
+    ).fetchone()
+    return (
+        None if before is None else DefectId(before["defect_id"]),
+        None if after is None else DefectId(after["defect_id"]),
     )
 
 
