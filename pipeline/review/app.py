@@ -91,7 +91,8 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _add_errors(app, desk)
     _add_doors(app, desk)
-    _add_queue(app, desk)
+    add_queue(app, desk)
+    _add_defects(app, desk)
     _add_decisions(app, desk)
     add_identity(app, desk)
     add_fleet(app, desk)
@@ -194,9 +195,7 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
         return RedirectResponse("/sign-in", status_code=303)
 
 
-def _add_queue(app: FastAPI, desk: Desk) -> None:
-    add_queue(app, desk)
-
+def _add_defects(app: FastAPI, desk: Desk) -> None:
     @app.get("/defects/{defect_id}")
     def defect_page(request: Request, defect_id: UUID) -> Response:
         person = desk.person(request)
