@@ -57,10 +57,11 @@ _FILL_DEFECTS = """
   from (select now() - random() * interval '60 days' as t from generate_series(1, %(n)s)) x"""
 _FILL_QUEUE = """
   insert into roadwear.queue_entry (defect_id, authority_id, policy_sha256, score, impact,
-    likelihood, category, respond_within_h, reasons)
+    likelihood, category, respond_within_h, reasons, detected_at)
   select defect_id, %(o)s, 'bench', random() * 25, 2, 3, (array['CAT1', 'CAT1_24', 'CAT2H', 'CAT2M',
     'CAT2L', 'MONITOR'])[1 + floor(random() * 6)::int], 24, array['a width of 0.5 m', 'impact 2 × '
-    'likelihood 3 = 6', 'seen in 3 pictures'] from roadwear.defect where authority_id = %(o)s"""
+    'likelihood 3 = 6', 'seen in 3 pictures'], detected_at
+  from roadwear.defect where authority_id = %(o)s"""
 _FILL_OBSERVATIONS = """
   insert into roadwear.observation (observation_id, owner_id, authority_id, run_id, drive_id,
     clip_sha256, pts, seen_at, kind, confidence, left_px, top_px, right_px, bottom_px, at, var_e,

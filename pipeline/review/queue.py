@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.queue_pages import PAGE_ROWS, Wanted, load_page
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.looks import DefectKind
+from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import late_before
 from pipeline.review import words
 from pipeline.review.desk import Desk
@@ -49,6 +51,17 @@ class QueueQuery:
         return f"/queue?{urlencode(told)}"
 
 
+@lru_cache(maxsize=4)
+def _late_before(policy: CouncilPolicy, minute: datetime) -> Mapping[str, datetime]:
+    """Return, by category, before when what is late now was detected; found once a minute."""
+    calendar = calendar_of(policy)
+    return {
+        band.category: late_before(band.decide, minute, calendar)
+        for band in policy.bands
+        if band.decide is not None
+    }
+
+
 def add_queue(app: FastAPI, desk: Desk) -> None:
     """Add the page."""
 
@@ -57,16 +70,11 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
         person = desk.person(request)
         query = QueueQuery.of(request.query_params)
         policy, now = desk.rules.policy[0], desk.clock.now()
-        calendar = calendar_of(policy)
         wanted = Wanted(
             category=query.category,
             kind=DefectKind(query.kind) if query.kind in set(DefectKind) else None,
             text=query.text,
-            late_before={
-                band.category: late_before(band.decide, now, calendar)
-                for band in policy.bands
-                if band.decide is not None
-            },
+            late_before=_late_before(policy, now.replace(second=0, microsecond=0)),
             only_late=query.late,
             since=now - _NEW,
             page=query.page,

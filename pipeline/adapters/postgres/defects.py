@@ -224,8 +224,9 @@ def save_queue(
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into roadwear.queue_entry as q (defect_id, authority_id, policy_sha256, score, "
-            "impact, likelihood, category, respond_within_h, reasons) "
-            "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s from roadwear.defect d "
+            "impact, likelihood, category, respond_within_h, reasons, detected_at) "
+            "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s, d.detected_at "
+            "from roadwear.defect d "
             # Who decides on it meanwhile is waited for: what is decided does not come back.
             "where d.defect_id = %s and d.state = 'queued' for share "
             "on conflict (defect_id) do update set "

@@ -140,12 +140,19 @@ def load_neighbours(
 ) -> tuple[Defect, ...]:
     """Return the possible defects near one on which nobody has decided, the nearest first."""
     rows = connection.execute(
-        "select d.defect_id from roadwear.defect d, roadwear.defect here "
-        "where here.defect_id = %s and d.authority_id = here.authority_id "
-        "and d.defect_id <> here.defect_id and d.emptied_at is null "
-        "and d.state in ('queued', 'candidate') and st_dwithin(d.at, here.at, %s) "
-        "order by st_distance(d.at, here.at), d.defect_id limit 10",
-        (defect.defect_id, within_m),
+        "select d.defect_id from roadwear.defect d where d.authority_id = roadwear.acting_for() "
+        "and d.at_e between %(e)s - %(m)s and %(e)s + %(m)s "
+        "and d.at_n between %(n)s - %(m)s and %(n)s + %(m)s "
+        "and d.defect_id <> %(id)s and d.emptied_at is null "
+        "and d.state in ('queued', 'candidate') "
+        "and (d.at_e - %(e)s) ^ 2 + (d.at_n - %(n)s) ^ 2 <= %(m)s ^ 2 "
+        "order by (d.at_e - %(e)s) ^ 2 + (d.at_n - %(n)s) ^ 2, d.defect_id limit 10",
+        {
+            "e": defect.at.easting_m,
+            "n": defect.at.northing_m,
+            "m": within_m,
+            "id": defect.defect_id,
+        },
     ).fetchall()
     found = (load_defect(connection, DefectId(row["defect_id"])) for row in rows)
     return tuple(one for one in found if one is not None)

@@ -66,22 +66,23 @@ class QueuePage:
 def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted) -> QueuePage:
     """Return a page of an authority's queue."""
     values = _values(authority, wanted)
-    total = _count(connection, _WANTED, values)
     rows = connection.execute(
         f"select q.* {_FROM} where {_WANTED} order by q.score desc, q.defect_id "
         "limit %(rows)s offset %(offset)s",
         values,
     ).fetchall()
     counted = connection.execute(
-        f"select q.category, count(*) as waiting, count(*) filter (where {_LATE}) as late, "
-        f"count(*) filter (where d.detected_at >= %(since)s) as fresh {_FROM} "
+        f"select q.category, count(*) as waiting, count(*) filter (where {_LATE}) as late, "  # noqa: S608
+        "count(*) filter (where q.detected_at >= %(since)s) as fresh from roadwear.queue_entry q "
         "where q.authority_id = %(authority)s group by q.category",
         values,
     ).fetchall()
+    waiting = sum(row["waiting"] for row in counted)
+    is_all = not (wanted.category or wanted.kind or wanted.text.strip() or wanted.only_late)
     return QueuePage(
         rows=entries_with_defects(connection, rows),
-        total=total,
-        waiting=sum(row["waiting"] for row in counted),
+        total=waiting if is_all else _count(connection, _WANTED, values),
+        waiting=waiting,
         late=sum(row["late"] for row in counted),
         fresh=sum(row["fresh"] for row in counted),
         by_category={row["category"]: row["waiting"] for row in counted},
@@ -124,7 +125,7 @@ def beside(
 _FROM = "from roadwear.queue_entry q join roadwear.defect d using (defect_id)"
 _LATE = (
     "exists (select 1 from unnest(%(late_categories)s::text[], %(late_instants)s::timestamptz[]) "
-    "as l (category, before) where l.category = q.category and d.detected_at < l.before)"
+    "as l (category, before) where l.category = q.category and q.detected_at < l.before)"
 )
 _WANTED = f"""q.authority_id = %(authority)s
   and (%(category)s = '' or q.category = %(category)s)
