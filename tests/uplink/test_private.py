@@ -47,10 +47,15 @@ def a_clip(path: Path, begins: int, seconds: int = 30, *, inside: bool = True) -
     )
 
 
-def with_area(database: Database, depot: Depot, radius_m: float = 100.0) -> None:
+def a_depot(
+    database: Database, folder: Path, *, radius_m: float = 100.0
+) -> tuple[Receiving, Depot]:
+    """Return what takes files in, and a depot of which the surroundings are private."""
+    depot, _ = add_depot(database)
     area = PrivateArea(area_id=uuid4(), name="Depot", centre=HOME, radius_m=radius_m)
     with database.acting_for(depot.owner_id) as connection:
         rows.add_area(connection, depot.owner_id, area, said_by="a test")
+    return receiving_in(database, folder / "store"), depot
 
 
 def handed_in(receiving: Receiving, depot: Depot, card: Path) -> Manifest:
@@ -91,8 +96,7 @@ def positions_of(database: Database, depot: Depot) -> list[float]:
 
 
 def test_a_vehicle_leaves_its_depot(database: Database, tmp_path: Path) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     first = a_clip(tmp_path / "card" / "a.mp4", 0)
     second = a_clip(tmp_path / "card" / "b.mp4", 30)
 
@@ -114,8 +118,7 @@ def test_a_vehicle_leaves_its_depot(database: Database, tmp_path: Path) -> None:
 def test_what_is_kept_is_dated_as_before_and_the_rest_was_not_looked_at(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     first = a_clip(tmp_path / "card" / "a.mp4", 0)
     handed_in(receiving, depot, tmp_path / "card")
 
@@ -131,8 +134,7 @@ def test_what_is_kept_is_dated_as_before_and_the_rest_was_not_looked_at(
 def test_a_drive_in_the_depot_alone_is_not_kept_and_its_card_may_be_wiped(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot, radius_m=5000.0)
+    receiving, depot = a_depot(database, tmp_path, radius_m=5000.0)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     manifest = handed_in(receiving, depot, tmp_path / "card")
     assert manifest.files[0].outcome is Outcome.REFUSED
@@ -144,8 +146,7 @@ def test_a_drive_in_the_depot_alone_is_not_kept_and_its_card_may_be_wiped(
 def test_a_clip_that_shows_nothing_else_goes_and_the_next_is_dated_right(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot, radius_m=305.0)
+    receiving, depot = a_depot(database, tmp_path, radius_m=305.0)
     first = a_clip(tmp_path / "card" / "a.mp4", 0)
     second = a_clip(tmp_path / "card" / "b.mp4", 30)
     manifest = handed_in(receiving, depot, tmp_path / "card")
@@ -157,8 +158,7 @@ def test_a_clip_that_shows_nothing_else_goes_and_the_next_is_dated_right(
 
 
 def test_a_track_beside_goes_and_footage_is_cut_by_it(database: Database, tmp_path: Path) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0, inside=False)
     track = tmp_path / "card" / "a.gpx"
     track.write_bytes(gpx(NOON, places(0, 30)))
@@ -174,8 +174,7 @@ def test_a_track_beside_goes_and_footage_is_cut_by_it(database: Database, tmp_pa
 def test_a_server_killed_before_it_cut_and_a_restored_backup_change_nothing(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
 
     def killed(*_: object) -> int:
@@ -200,8 +199,7 @@ def test_a_server_killed_before_it_cut_and_a_restored_backup_change_nothing(
 def test_footage_whose_positions_cannot_be_cut_out_is_refused(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     # A prober that misses what lies beside the streams stands for a camera nobody knows.
     monkeypatch.setattr(SandboxedProber, "private_bytes", lambda *_: PrivateBytes(spans=()))
@@ -215,8 +213,7 @@ def test_footage_whose_positions_cannot_be_cut_out_is_refused(
 def test_an_area_that_ended_keeps_nothing_from_being_handed_in(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot, radius_m=5000.0)
+    receiving, depot = a_depot(database, tmp_path, radius_m=5000.0)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     handed_in(receiving, depot, tmp_path / "card")
     known = receiving.known(depot, [expected(clip)])
@@ -235,8 +232,7 @@ def test_an_area_that_ended_keeps_nothing_from_being_handed_in(
 def test_what_a_camera_saw_before_its_first_fix_may_be_the_depot(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0, inside=False)
     # The receiver starts 12 s late, 20 m outside.
     at = NOON + timedelta(seconds=12)
@@ -248,8 +244,7 @@ def test_what_a_camera_saw_before_its_first_fix_may_be_the_depot(
 def test_a_track_goes_also_where_the_footage_has_positions_of_its_own(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     a_clip(tmp_path / "card" / "a.mp4", 60)
     track = tmp_path / "card" / "a.gpx"
     track.write_bytes(gpx(NOON, places(0, 90)))
@@ -260,8 +255,7 @@ def test_a_track_goes_also_where_the_footage_has_positions_of_its_own(
 def test_what_is_kept_of_a_day_s_track_serves_later_footage(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     first, second = tmp_path / "first", tmp_path / "second"
     a_clip(first / "a.mp4", 30, inside=False)
     (first / "day.gpx").write_bytes(gpx(NOON, places(0, 300)))
@@ -276,8 +270,7 @@ def test_what_is_kept_of_a_day_s_track_serves_later_footage(
 def test_a_batch_that_is_read_again_is_read_from_whole_bytes(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
 
     def killed(*_: object) -> None:
@@ -312,8 +305,7 @@ def test_a_blanking_that_was_cut_off_is_finished(database: Database, tmp_path: P
 def test_bytes_that_come_a_second_time_do_not_bring_back_what_was_cut(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     late = receiving.open(depot, fleet_number="", source="test").batch_id
     receiving.announce(depot, late, [expected(clip)])
@@ -327,8 +319,7 @@ def test_bytes_that_come_a_second_time_do_not_bring_back_what_was_cut(
 
 
 def test_the_clock_s_doubt_reaches_into_the_next_file(database: Database, tmp_path: Path) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot, radius_m=295.0)
+    receiving, depot = a_depot(database, tmp_path, radius_m=295.0)
     a_clip(tmp_path / "card" / "a.mp4", 0)
     second = a_clip(tmp_path / "card" / "b.mp4", 30)
     handed_in(receiving, depot, tmp_path / "card")
@@ -336,8 +327,7 @@ def test_the_clock_s_doubt_reaches_into_the_next_file(database: Database, tmp_pa
 
 
 def test_a_file_with_few_key_frames_says_what_it_lost(database: Database, tmp_path: Path) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     at = NOON
     path = tmp_path / "card" / "a.mp4"
     path.parent.mkdir()
@@ -366,8 +356,7 @@ def test_a_list_of_blocks_that_lie_elsewhere_is_not_believed(tmp_path: Path) -> 
 def test_an_answer_needs_nothing_anew_though_the_day_s_track_was_taken_out(
     database: Database, tmp_path: Path
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     card = tmp_path / "card"
     a_clip(card / "a.mp4", 30, inside=False)
     write_recording(card / "b.mp4", seconds=20, seed=5)
@@ -395,8 +384,7 @@ def test_an_answer_needs_nothing_anew_though_the_day_s_track_was_taken_out(
 def test_what_cannot_be_cut_does_not_stay_because_something_else_is_asked(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiving, (depot, _) = receiving_in(database, tmp_path / "store"), add_depot(database)
-    with_area(database, depot)
+    receiving, depot = a_depot(database, tmp_path)
     clip = a_clip(tmp_path / "card" / "a.mp4", 0)
     undated = write_recording(tmp_path / "card" / "b.mp4", seconds=20, seed=5)
     (tmp_path / "card" / "day.gpx").write_bytes(gpx(NOON + timedelta(days=9), places(60, 300)))
