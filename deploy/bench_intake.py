@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -236,11 +236,11 @@ class _Cutter:
                     break
         except OSError:
             pass
+        # Closed, not only shut down: a socket that is shut down still takes in what nobody reads.
         for end in (source, target):
-            try:
+            with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            end.close()
 
     def _is_cut(self, length: int) -> bool:
         with self.lock:
