@@ -1,20 +1,23 @@
 """`roadwear people`: who may sign in."""
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from deploy.doors import expected_failures, say
 from pipeline import wiring
+from pipeline.adapters.postgres import people
 from pipeline.adapters.postgres.intake import save_organisation
-from pipeline.adapters.postgres.people import add_person
+from pipeline.adapters.postgres.people import Qualification, add_person, person_called
 from pipeline.domain.decisions import Role
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 
 app = typer.Typer(no_args_is_help=True)
 _SHORTEST = 12
+_DAY = ["%Y-%m-%d"]
 
 
 @app.command()
@@ -42,6 +45,39 @@ def add(
         if added is None:
             raise RuleError(f"{email} is somebody's address already")
         say(f"{name} can now sign in as {email.strip().lower()}.")
+
+
+@app.command()
+def qualify(
+    email: Annotated[str, typer.Argument(help="Whose address.")],
+    what: Annotated[str, typer.Argument(help="Training, registration or delegated authority.")],
+    organisation: Annotated[str, typer.Option(help="Whom the person works for.")],
+    said_by: Annotated[str, typer.Option(help="Who says so, by name.")],
+    valid_from: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day.")],
+    valid_until: Annotated[
+        datetime | None, typer.Option("--until", formats=_DAY, help="Last day, if it ends.")
+    ] = None,
+) -> None:
+    """Put on record what entitles a person to decide: it is kept with every decision."""
+    with expected_failures():
+        entry = Qualification(
+            what=what.strip(),
+            valid_from=valid_from.date(),
+            valid_until=valid_until.date() if valid_until else None,
+            said_by=said_by.strip(),
+        )
+        if not entry.what or not entry.said_by:
+            raise RuleError("say what entitles the person, and who says so")
+        if entry.valid_until is not None and entry.valid_until < entry.valid_from:
+            raise RuleError("its last day is before its first")
+        database = wiring.database(wiring.Settings.from_env())
+        owner = organisation_id(organisation)
+        with database.acting_for(owner) as connection:
+            person = person_called(connection, email)
+            if person is None:
+                raise RuleError(f"nobody of {organisation} signs in as {email}")
+            people.qualify(connection, owner, person.person_id, entry)
+        say(f"{person.name}: {entry.what} is on record, from {entry.valid_from}.")
 
 
 @app.command("roles")

@@ -1,11 +1,12 @@
 """What a person decided, about what they saw. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.checks import require, require_aware
 from pipeline.domain.ids import DecisionId, DefectId, PersonId
+from pipeline.domain.looks import DefectKind
 
 
 class Role(StrEnum):
@@ -21,6 +22,24 @@ class Move(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+    WATCH = "watch"
+    SITE_VISIT = "site_visit"
+    NOT_OURS = "not_ours"
+    RECLASSIFY = "reclassify"
+    UNDO = "undo"
+
+    @property
+    def words(self) -> str:
+        """What the person did, for a sentence."""
+        return {
+            Move.APPROVE: "approved this",
+            Move.REJECT: "rejected this",
+            Move.WATCH: "put this aside, to be watched",
+            Move.SITE_VISIT: "asked for a site inspection",
+            Move.NOT_OURS: "said that this is not our road",
+            Move.RECLASSIFY: "said that this is of another kind",
+            Move.UNDO: "took a decision back",
+        }[self]
 
 
 class RejectReason(StrEnum):
@@ -50,6 +69,55 @@ class RejectReason(StrEnum):
         }[self]
 
 
+class ChangeReason(StrEnum):
+    """Why an engineer's impact or likelihood is not the proposed one, by code."""
+
+    DEPTH = "depth"
+    SIZE = "size"
+    USERS = "users"
+    TRAFFIC = "traffic"
+    POSITION = "position"
+    WATER_OR_WINTER = "water_or_winter"
+    LOCAL_KNOWLEDGE = "local_knowledge"
+    OTHER = "other"
+
+    @property
+    def words(self) -> str:
+        """As the form writes it."""
+        return {
+            ChangeReason.DEPTH: "Its depth is known, or can be judged from the picture",
+            ChangeReason.SIZE: "It is larger or smaller than was measured",
+            ChangeReason.USERS: "Who uses this place: people who walk, cycle, ride or cannot see",
+            ChangeReason.TRAFFIC: "More or less traffic, faster or slower, than was assumed",
+            ChangeReason.POSITION: "Where it lies in the lane, at a bend or a junction",
+            ChangeReason.WATER_OR_WINTER: "Standing water, frost, or a fast decay to be expected",
+            ChangeReason.LOCAL_KNOWLEDGE: "What is known of this place: accidents, complaints",
+            ChangeReason.OTHER: "Another reason, given in the note",
+        }[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The risk as the engineer judges it, beside what was proposed.
+
+    Attributes:
+        impact: On the policy's scale, from 1 on.
+        likelihood: On the policy's scale, from 1 on.
+        category: The response category that the two lead to.
+        because: Why it is not what was proposed; None where it is.
+    """
+
+    impact: int
+    likelihood: int
+    category: str
+    because: ChangeReason | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no matrix has."""
+        require(self.impact >= 1, "impact counts from 1")
+        require(self.likelihood >= 1, "likelihood counts from 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One move by one named person, kept for ever.
@@ -59,6 +127,10 @@ class Decision:
         policy_sha256: The policy whose proposal was on the screen.
         reason: Required to reject; None otherwise.
         note: What the person wrote, may be empty.
+        judged: The risk; required to approve, None otherwise.
+        watch_until: From this day on it is in the queue again; required to watch, None otherwise.
+        kind: What it is; required to reclassify, None otherwise.
+        takes_back: The decision that holds no longer; required to undo, None otherwise.
     """
 
     decision_id: DecisionId
@@ -70,11 +142,19 @@ class Decision:
     reason: RejectReason | None
     note: str
     decided_at: datetime
+    judged: Judgement | None = None
+    watch_until: date | None = None
+    kind: DefectKind | None = None
+    takes_back: DecisionId | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a rejection without its reason."""
+        """Refuse a move without what it needs, or with what belongs to another."""
         require_aware(decided_at=self.decided_at)
-        require(
-            (self.move is Move.REJECT) == (self.reason is not None),
-            "a rejection needs a reason, and only a rejection has one",
-        )
+        for move, value, what in (
+            (Move.REJECT, self.reason, "a rejection needs a reason"),
+            (Move.APPROVE, self.judged, "an approval needs a judgement of the risk"),
+            (Move.WATCH, self.watch_until, "who watches says until when"),
+            (Move.RECLASSIFY, self.kind, "who reclassifies says as what"),
+            (Move.UNDO, self.takes_back, "who undoes says what"),
+        ):
+            require((self.move is move) == (value is not None), f"{what}, and no other move has it")

@@ -69,6 +69,8 @@ class Defect:
         drives: Drives on which it was seen.
         heading_deg: Of the vehicle when it was seen best.
         offset_m: Right of the vehicle's path when it was seen best; None if seen from both ways.
+        said_kind: What a person said that it is, which holds against every detector; None where
+            nobody said.
         depth_mm: None until a person or a sensor enters it: one camera does not measure depth.
         version: Counts the changes that a person can see or decide on.
     """
@@ -91,6 +93,7 @@ class Defect:
     area_m2: Measurement
     depth_mm: Measurement | None = None
     version: int = 1
+    said_kind: DefectKind | None = None
 
     def __post_init__(self) -> None:
         """Refuse a defect that nobody saw."""

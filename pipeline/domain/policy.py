@@ -6,8 +6,10 @@ from datetime import date
 from pipeline.domain.checks import require, require_positive
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.looks import DefectKind
-from pipeline.domain.responding import ResponseTime
+from pipeline.domain.responding import ResponseTime, Unit
 from pipeline.domain.roads import Hierarchy
+
+_A_DAY_H = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,16 @@ class Band:
     def __post_init__(self) -> None:
         """Refuse an inside-out band."""
         require(1 <= self.min_score <= self.max_score, f"band {self.category} is inside out")
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether it asks for a response within a day: then nothing is chosen beforehand."""
+        return self.respond is not None and self.respond.nominal_h <= _A_DAY_H
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether somebody is to decide at any hour: the time to a decision counts hours."""
+        return self.decide is not None and self.decide.unit is Unit.HOURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

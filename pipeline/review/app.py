@@ -4,41 +4,22 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 
-from pipeline.adapters.postgres.defects import (
-    load_defect,
-    load_entry,
-    load_evidence,
-    mark_shown,
-)
-from pipeline.adapters.postgres.instants import load_instants
-from pipeline.adapters.postgres.passes import load_passes
-from pipeline.adapters.postgres.people import (
-    Person,
-    load_decisions,
-    save_decision,
-    sign_in,
-)
-from pipeline.adapters.postgres.queue_pages import beside
-from pipeline.adapters.postgres.roads import load_road_facts
-from pipeline.domain.decisions import Decision, Move, RejectReason
-from pipeline.domain.defects import DefectState
+from pipeline.adapters.postgres.people import sign_in
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
-from pipeline.domain.ids import DecisionId, DefectId
-from pipeline.review import words
+from pipeline.review.deciding import add_decisions
+from pipeline.review.defect import add_defects
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.fleet import add_fleet
-from pipeline.review.identity import add_identity, identity_of
+from pipeline.review.identity import add_identity
 from pipeline.review.queue import add_queue
-from pipeline.stages.decide import StaleError, apply_decision
+from pipeline.stages.decide import StaleError
 
 STATUSES: dict[type[RoadwearError], int] = {
     StaleError: 409,
@@ -52,29 +33,6 @@ _POLICY = (
     "script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _SESSION_S = 8 * 3600
-_LONGEST_NOTE = 2000
-
-
-class DecisionForm(BaseModel):
-    """What an engineer sends in."""
-
-    csrf: str
-    seen_version: int
-    move: str = ""
-    reason: str = ""
-    note: str = ""
-
-    def problem(self) -> str | None:
-        """Return what is wrong with the form, in the words of the page, or None."""
-        if self.move not in set(Move):
-            return "Choose whether you approve or reject"
-        if self.move == Move.REJECT and self.reason not in set(RejectReason):
-            return "Choose why you reject it"
-        if self.reason == RejectReason.OTHER and not self.note.strip():
-            return "Say in the note why you reject it"
-        if len(self.note) > _LONGEST_NOTE:
-            return f"The note must be {_LONGEST_NOTE} characters or fewer"
-        return None
 
 
 def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> FastAPI:
@@ -92,8 +50,8 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     _add_errors(app, desk)
     _add_doors(app, desk)
     add_queue(app, desk)
-    _add_defects(app, desk)
-    _add_decisions(app, desk)
+    add_defects(app, desk)
+    add_decisions(app, desk)
     add_identity(app, desk)
     add_fleet(app, desk)
     return app
@@ -115,7 +73,11 @@ def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
     if path.startswith("/fleet"):
         return path.removesuffix("/answer") if path.endswith("/answer") else "/fleet"
-    return "/queue" if path.startswith("/words/") else re.sub(r"/(decision|join|split)$", "", path)
+    return (
+        "/queue"
+        if path.startswith("/words/")
+        else re.sub(r"/(decision|depth|claim|join|split)$", "", path)
+    )
 
 
 async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
@@ -193,109 +155,3 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
         require_csrf(request, csrf)
         request.session.clear()
         return RedirectResponse("/sign-in", status_code=303)
-
-
-def _add_defects(app: FastAPI, desk: Desk) -> None:
-    @app.get("/defects/{defect_id}")
-    def defect_page(request: Request, defect_id: UUID) -> Response:
-        person = desk.person(request)
-        return _defect_page(desk, request, person, DefectId(defect_id), problem=None)
-
-    @app.get("/defects/{defect_id}/pictures/{number}")
-    def picture(request: Request, defect_id: UUID, number: int) -> Response:
-        person = desk.person(request)
-        with desk.database.acting_for(person.organisation_id) as connection:
-            stills = load_evidence(connection, [DefectId(defect_id)]).get(DefectId(defect_id), ())
-        if not 0 <= number < len(stills):
-            raise InputError("There is no such picture.")
-        jpeg = desk.blobs.get(stills[number]["blob_key"])
-        return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private"})
-
-
-def _add_decisions(app: FastAPI, desk: Desk) -> None:
-    @app.post("/defects/{defect_id}/decision")
-    def decide(
-        request: Request, defect_id: UUID, form: Annotated[DecisionForm, Form()]
-    ) -> Response:
-        require_csrf(request, form.csrf)
-        person = desk.person(request)
-        problem = form.problem()
-        if problem is not None:
-            return _defect_page(desk, request, person, DefectId(defect_id), problem=problem)
-        _decide(desk, person, DefectId(defect_id), form)
-        return RedirectResponse(f"/defects/{defect_id}", status_code=303)
-
-
-def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm) -> None:
-    """Record one decision: the defect is held while its version is compared."""
-    with desk.database.acting_for(person.organisation_id) as connection:
-        defect = load_defect(connection, defect_id, lock=True)
-        if defect is None:
-            raise InputError("There is no such defect.")
-        entry = load_entry(connection, defect_id)
-        if entry is None and defect.state is DefectState.QUEUED:
-            raise StaleError(
-                "This possible defect is no longer in the queue: newer footage joined it to "
-                "another, or no longer shows it. Nothing was recorded."
-            )
-        stills = load_evidence(connection, [defect_id]).get(defect_id, ())
-        road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
-        decision = Decision(
-            decision_id=DecisionId(uuid4()),
-            defect_id=defect_id,
-            person_id=person.person_id,
-            move=Move(form.move),
-            seen_version=form.seen_version,
-            policy_sha256=entry.policy_sha256 if entry else "",
-            reason=RejectReason(form.reason) if form.move == Move.REJECT else None,
-            note=form.note.strip(),
-            decided_at=desk.clock.now(),
-        )
-        after = apply_decision(defect, decision, roles=person.roles)
-        shown = {
-            "facts": words.facts(defect, entry, road),
-            "reasons": list(entry.reasons) if entry else [],
-            "pictures": [still["blob_key"] for still in stills],
-        }
-        save_decision(connection, person.organisation_id, decision, after, shown)
-
-
-def _defect_page(
-    desk: Desk, request: Request, person: Person, defect_id: DefectId, *, problem: str | None
-) -> Response:
-    with desk.database.acting_for(person.organisation_id) as connection:
-        defect = load_defect(connection, defect_id)
-        if defect is None:
-            raise InputError("There is no such defect.")
-        mark_shown(connection, defect_id, desk.clock.now())
-        entry = load_entry(connection, defect_id)
-        stills = load_evidence(connection, [defect_id]).get(defect_id, ())
-        road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
-        decisions = load_decisions(connection, defect_id)
-        passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
-        identity = identity_of(connection, defect, [still["observation_id"] for still in stills])
-        instants = load_instants(connection, [defect_id])[defect_id]
-        before, after = beside(connection, person.organisation_id, entry)
-    due = None
-    if entry is not None:
-        due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
-    return desk.page(
-        request,
-        "defect.html",
-        status=200 if problem is None else 422,
-        problem=problem,
-        defect=defect,
-        heading=f"{'' if defect.state.confirmed else 'Possible '}{defect.kind.words}".capitalize(),
-        facts=words.facts(defect, entry, road),
-        due=due,
-        instants=words.instant_rows(instants),
-        reasons=entry.reasons if entry else (),
-        pictures=words.pictures(stills),
-        passes=words.pass_rows(passes),
-        decisions=[words.decision_words(d) for d in decisions],
-        undecided=entry is not None,
-        before=before,
-        after=after,
-        identity=identity,
-        reject_reasons=[(reason.value, reason.words) for reason in RejectReason],
-    )

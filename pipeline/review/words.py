@@ -8,10 +8,11 @@ from typing import Any
 from pipeline.adapters.policy_toml import calendar_of
 from pipeline.adapters.postgres.identity import SaidWord, Sighting
 from pipeline.domain.condition import PassOver
-from pipeline.domain.decisions import Move, RejectReason
+from pipeline.domain.decisions import ChangeReason, Move, RejectReason
 from pipeline.domain.defects import Defect
 from pipeline.domain.evidence import StillKind
 from pipeline.domain.instants import Instants
+from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Measurement
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
@@ -181,12 +182,34 @@ def pass_rows(passes: Sequence[PassOver]) -> list[tuple[str, str, str]]:
 
 def decision_words(decision: Mapping[str, Any]) -> str:
     """Return a past decision as a sentence."""
-    verb = "approved" if decision["move"] == Move.APPROVE else "rejected"
+    move = Move(decision["move"])
     why = f" because: {RejectReason(decision['reason']).words}" if decision["reason"] else ""
     note = f" Note: {decision['note']}" if decision["note"] else ""
+    gone = "" if decision["holds"] or move is Move.UNDO else " This was taken back."
     return (
-        f"{decision['name']} {verb} this on {instant_words(decision['decided_at'])}, "
-        f"having seen version {decision['seen_version']}{why}.{note}"
+        f"{decision['name']} {move.words} on {instant_words(decision['decided_at'])}, "
+        f"having seen version {decision['seen_version']}{_moved_to(decision)}{why}.{note}{gone}"
+    )
+
+
+def _moved_to(decision: Mapping[str, Any]) -> str:
+    if decision["watch_until"]:
+        return f", until {decision['watch_until']:%d %B %Y}"
+    if decision["said_kind"]:
+        was = DefectKind(decision["seen_kind"]).words
+        return f": {DefectKind(decision['said_kind']).words}, shown as {was}"
+    if not decision["category"]:
+        return ""
+    risk = (
+        f", as {decision['category']} (impact {decision['impact']}, likelihood "
+        f"{decision['likelihood']})"
+    )
+    if not decision["because"]:
+        return risk
+    proposed = decision["shown"]["proposed"]
+    return (
+        f"{risk}; proposed was {proposed['category']} (impact {proposed['impact']}, likelihood "
+        f"{proposed['likelihood']}). {ChangeReason(decision['because']).words}"
     )
 
 

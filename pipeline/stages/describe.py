@@ -90,6 +90,7 @@ def _change(before: Defect | None, after: Defect) -> ChangeKind:
 
 def _after(before: Defect, found: Defect) -> Defect:
     """Keep what persons have entered; raise the version if what they see has changed."""
+    found = replace(found, kind=before.said_kind or found.kind, said_kind=before.said_kind)
     state = found.state if before.state is DefectState.CANDIDATE else before.state
     if before.state in {DefectState.REPAIRED, DefectState.VERIFIED} and _seen_since(before, found):
         state = DefectState.QUEUED

@@ -388,7 +388,7 @@ def _inherited(
             (at.distance_m(defect.at), index, defect_id)
             for defect_id, defect in before.items()
             if defect_id not in taken
-            and defect.kind.family == part[0][0].kind.family
+            and (defect.said_kind or defect.kind.family == part[0][0].kind.family)
             and at.distance_m(defect.at) <= _SAME_PLACE_M
         ]
     heirs: dict[int, DefectId] = {}

@@ -97,7 +97,17 @@ def _impact(defect: Defect, policy: CouncilPolicy) -> tuple[int, tuple[str, ...]
     size = f"{reached[-1].from_width_m:.2f} m or wider" if reached else "smaller than any step"
     return impact, (
         f"Its width ({size}) suggests impact {impact} of {policy.matrix_size}.",
-        "Depth is unknown: one camera cannot measure it, and a deep hole matters more.",
+        _depth(defect),
+    )
+
+
+def _depth(defect: Defect) -> str:
+    if defect.depth_mm is None:
+        return "Depth is unknown: one camera cannot measure it, and a deep hole matters more."
+    depth = defect.depth_mm
+    return (
+        f"It is {depth.value:.0f} mm deep ({depth.how}); the proposal does not count depth, the "
+        "engineer does."
     )
 
 
@@ -134,16 +144,21 @@ def _level(defect: Defect, road: RoadFacts, policy: CouncilPolicy) -> str:
     if level is None:
         return "The policy names no investigatory level for this kind of defect."
     low, high = defect.width_m.interval
-    depth = (
-        f"; its depth (level {level.depth_mm:.0f} mm) needs a measurement on site"
-        if level.depth_mm is not None
-        else ""
-    )
+    depth = _depth_level(defect, level.depth_mm)
     if low >= level.width_m:
         return f"It meets the width test of {level.width_m:.2f} m{depth}."
     if high < level.width_m:
         return f"It is narrower than the width test of {level.width_m:.2f} m."
     return f"It may or may not meet the width test of {level.width_m:.2f} m{depth}."
+
+
+def _depth_level(defect: Defect, level_mm: float | None) -> str:
+    if level_mm is None:
+        return ""
+    if defect.depth_mm is None:
+        return f"; its depth (level {level_mm:.0f} mm) needs a measurement on site"
+    meets = "meets" if defect.depth_mm.value >= level_mm else "does not meet"
+    return f"; its depth {meets} the level of {level_mm:.0f} mm"
 
 
 def _investigatory(

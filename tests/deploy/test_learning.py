@@ -10,10 +10,11 @@ import pytest
 
 from models.datasets import build_dataset, read_dataset_plan, read_manifest
 from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.decisions import save_decision
 from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.learning import load_judged, load_unreviewed
-from pipeline.adapters.postgres.people import add_person, load_person, save_decision
-from pipeline.domain.decisions import Decision, Move, RejectReason, Role
+from pipeline.adapters.postgres.people import add_person, load_person
+from pipeline.domain.decisions import Decision, Judgement, Move, RejectReason, Role
 from pipeline.domain.ids import DecisionId, OrganisationId, organisation_id
 from pipeline.stages.decide import apply_decision
 from tests.deploy.test_commands import roadwear
@@ -63,9 +64,14 @@ def decide_all(database: Database, organisation: OrganisationId) -> list[bool]:
                 reason=None if right else RejectReason.PATCH_OR_REPAIR,
                 note="",
                 decided_at=datetime.now(UTC),
+                judged=Judgement(
+                    impact=entry.impact, likelihood=entry.likelihood, category=entry.category
+                )
+                if right
+                else None,
             )
             after = apply_decision(defect, decision, roles=person.roles)
-            save_decision(connection, organisation, decision, after, {})
+            save_decision(connection, organisation, decision, (defect, after), {})
             said.append(right)
     return said
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
-from pipeline.adapters.postgres.people import add_person
+from pipeline.adapters.postgres.people import Qualification, add_person, qualify
 from pipeline.domain.chain import fault_in
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
@@ -111,6 +112,12 @@ class Browser:
         assert found
         return found[1]
 
+    def approve(self, path: str, **fields: str) -> str:
+        """Approve as it is proposed."""
+        proposed = re.findall(r'value="(\d)"[^>]*>\d \(proposed\)', self.html)
+        risk = {"impact": proposed[0], "likelihood": proposed[1]}
+        return self.decide(path, {"move": "approve", **risk, **fields})
+
     def decide(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
         version = re.search(r'name="seen_version" value="(\d+)"', self.html)
         assert version
@@ -203,7 +210,7 @@ def test_an_engineer_approves_and_the_record_says_who_and_what_was_seen(ada: Bro
     path = first_defect(ada)
     ada.get(path)
 
-    words = ada.decide(path, {"move": "approve"})
+    words = ada.approve(path)
 
     assert "Ada approved this on" in words
     assert "having seen version 1" in words
@@ -214,7 +221,7 @@ def test_an_engineer_approves_and_the_record_says_who_and_what_was_seen(ada: Bro
 def test_a_decision_stands_in_the_log_as_it_was_made(ada: Browser, database: Database) -> None:
     path = first_defect(ada)
     ada.get(path)
-    ada.decide(path, {"move": "approve", "note": "deep, at the kerb"})
+    ada.approve(path, note="deep, at the kerb")
     depot = organisation_id("depot")
     with database.acting_for(depot) as connection:
         lines = list(log_lines(connection, depot))
@@ -226,20 +233,125 @@ def test_a_decision_stands_in_the_log_as_it_was_made(ada: Browser, database: Dat
     assert said["row"]["shown"]["pictures"]
 
 
-def test_the_second_engineer_is_told_that_another_was_quicker(
-    ada: Browser, client: TestClient
-) -> None:
+def test_the_second_engineer_is_told_who_has_it_open(ada: Browser, client: TestClient) -> None:
     ben = another(client)
     ben.sign_in("ben@depot.example")
     path = first_defect(ada)
     ada.get(path)
+    screen = ada.html
+
+    assert "Ada has had this open since" in ben.get(path)
+    assert "Record my decision" not in ben.html
+    version = {"seen_version": "1"}
+    words = ben.post(f"{path}/decision", {**version, "move": "not_ours"}, status=409)
+    assert "Ada has this open since" in words
+
     ben.get(path)
-    ada.decide(path, {"move": "approve"})
-
-    words = ben.decide(path, {"move": "reject", "reason": "not_a_defect"}, status=409)
-
+    assert "Record my decision" in ben.post(f"{path}/claim", {})
+    ben.approve(path)
+    ada.html = screen
+    words = ada.decide(path, {"move": "reject", "reason": "not_a_defect"}, status=409)
     assert "you saw version 1, it is now version 2" in words
-    assert "Ben" not in ada.get(path).split("Decisions")[1]
+    assert "Ada" not in ben.get(path).split("Decisions")[1]
+
+
+def test_an_engineer_watches_and_takes_it_back(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    until = (datetime.now(UTC) + timedelta(days=28)).date()
+    assert "tomorrow" in ada.decide(path, {"move": "watch", "until": "2020-01-01"}, status=422)
+    ada.get(path)
+    words = ada.decide(path, {"move": "watch", "until": until.isoformat()})
+    assert "to be watched on" in words and f"until {until:%d %B %Y}" in words
+    assert "1 possible defects" in ada.get("/queue")
+    ada.get(path)
+    taken = re.search(r'name="takes_back" value="([^"]+)"', ada.html)
+    assert taken
+    words = ada.decide(path, {"move": "undo", "takes_back": taken[1]})
+    assert "This was taken back" in words
+    assert "2 possible defects" in ada.get("/queue")
+    ada.get(path)
+    ada.decide(path, {"move": "undo", "takes_back": taken[1]}, status=422)
+
+
+def test_another_kind_is_ranked_anew_and_goes_back_with_the_word(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    words = ada.decide(path, {"move": "reclassify", "kind": "transverse_crack"})
+    assert "said that this is of another kind" in words
+    assert "transverse crack, shown as pothole" in words
+    assert "Possible transverse crack" in ada.get("/queue?kind=transverse_crack")
+    ada.get(path)
+    taken = re.search(r'name="takes_back" value="([^"]+)"', ada.html)
+    assert taken
+    ada.decide(path, {"move": "undo", "takes_back": taken[1]})
+    assert "2 of them are shown" in ada.get("/queue?kind=pothole")
+
+
+def test_a_risk_judged_otherwise_is_kept_beside_what_was_proposed(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    mine = {"move": "approve", "impact": "5", "likelihood": "5"}
+    assert "Choose why your impact" in ada.decide(path, mine, status=422)
+    ada.get(path)
+    words = ada.decide(path, {**mine, "because": "users"})
+    assert "as CAT1 (impact 5, likelihood 5); proposed was" in words
+    assert "Who uses this place" in words
+
+
+def test_a_site_inspection_ends_with_a_depth(ada: Browser) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    assert "asked for a site inspection" in ada.decide(path, {"move": "site_visit"})
+    assert "1 possible defects" in ada.get("/queue")
+    ada.get(path)
+    for depth, how in (("deep", "ruler"), ("50", ""), ("5000", "ruler"), ("²", "eye")):
+        ada.get(path)
+        say(ada, f"{path}/depth", {"depth_mm": depth, "how": how}, 422)
+    ada.get(path)
+    words = say(ada, f"{path}/depth", {"depth_mm": "55", "how": "ruler"})
+    assert "Depth 55 mm (ruler below a straight edge)" in words
+    assert "2 possible defects" in ada.get("/queue")
+
+
+def test_where_a_response_within_a_day_is_proposed_nothing_is_chosen(ada: Browser) -> None:
+    path = first_defect(ada)
+    assert "Nothing is chosen for you" in ada.get(path)
+    assert 'data-key="a"' not in ada.html
+    assert " selected" in ada.html
+    assert re.findall(r'value="(\d)" selected', ada.html) == []
+    other = defects_of(ada)[1]
+    assert "Nothing is chosen for you" not in ada.get(other)
+    assert 'data-key="a"' in ada.html
+    assert len(re.findall(r'value="(\d)" selected', ada.html)) == 2
+
+
+def test_what_entitles_a_person_is_kept_with_the_decision(ada: Browser, database: Database) -> None:
+    depot = organisation_id("depot")
+    path = first_defect(ada)
+    assert "No training or authority of yours is on record" in ada.get(path)
+    with database.acting_for(depot) as connection:
+        row = connection.execute(
+            "select person_id from roadwear.person where email = 'ada@depot.example'"
+        ).fetchone()
+        assert row is not None
+        for what, first, last in (
+            ("Highway inspector", date(2024, 1, 1), None),
+            ("Lapsed", date(2020, 1, 1), date(2021, 1, 1)),
+        ):
+            entry = Qualification(what=what, valid_from=first, valid_until=last, said_by="ops")
+            qualify(connection, depot, row["person_id"], entry)
+    assert "Highway inspector (from 01 January 2024)" in ada.get(path)
+    assert "Lapsed" not in ada.html
+    ada.approve(path)
+    with database.acting_for(depot) as connection:
+        (line,) = [
+            json.loads(one.line)
+            for one in log_lines(connection, depot)
+            if '"kind" : "decision"' in one.line
+        ]
+    assert line["row"]["shown"]["entitled"] == ["Highway inspector (from 01 January 2024)"]
+    assert line["row"]["shown"]["proposed"]["category"]
 
 
 @pytest.mark.parametrize(
@@ -249,6 +361,12 @@ def test_the_second_engineer_is_told_that_another_was_quicker(
         ({"move": "reject"}, "Choose why you reject it"),
         ({"move": "reject", "reason": "other"}, "Say in the note"),
         ({"move": "approve", "note": "x" * 2001}, "2000 characters or fewer"),
+        ({"move": "approve"}, "Choose the impact"),
+        ({"move": "approve", "impact": "3", "likelihood": "x"}, "Choose the likelihood"),
+        ({"move": "approve", "impact": "3", "likelihood": "3", "because": "other"}, "in the note"),
+        ({"move": "watch"}, "until which day"),
+        ({"move": "reclassify", "kind": "kite"}, "Choose what it is"),
+        ({"move": "undo", "takes_back": "me"}, "no such decision"),
         ({"move": "order"}, "Choose whether"),
     ],
 )
@@ -276,9 +394,15 @@ def test_only_engineers_decide(client: TestClient, who: str) -> None:
     browser = another(client)
     browser.sign_in(f"{who}@depot.example")
     path = first_defect(browser)
-    browser.get(path)
+    assert "Your decision" not in browser.get(path)
 
-    assert "Only a person with the role" in browser.decide(path, {"move": "approve"}, status=422)
+    said = {"seen_version": "1", "move": "not_ours"}
+    assert "Only a person with the role" in browser.post(f"{path}/decision", said, status=422)
+    browser.get(path)
+    assert "Only a person with the role" in browser.post(f"{path}/claim", {}, status=422)
+    browser.get(path)
+    depth = {"seen_version": "1", "depth_mm": "5", "how": "eye"}
+    assert "Only a person with the role" in browser.post(f"{path}/depth", depth, status=422)
 
 
 def test_another_organisation_sees_nothing_of_it(ada: Browser, client: TestClient) -> None:
@@ -410,7 +534,7 @@ def test_what_cannot_be_joined_or_split_is_refused_in_words(
     assert eve.client.post(f"{first}/join", data=theirs).status_code == 404
 
     ada.get(second)
-    ada.decide(second, {"move": "approve"})
+    ada.approve(second)
     words = ada.get(first)
     assert "the same as another" not in words
     before = {"csrf": ada.csrf, "seen_version": "1", "other": other}
@@ -426,7 +550,9 @@ def test_every_route_is_known_here(client: TestClient) -> None:
     known = {
         "/health", "/", "/sign-in", "/sign-out", "/queue", "/static", "/defects/{defect_id}",
         "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
-        "/defects/{defect_id}/join", "/defects/{defect_id}/split", "/words/{word_id}/take-back",
+        "/defects/{defect_id}/join", "/defects/{defect_id}/split",
+            "/defects/{defect_id}/depth", "/defects/{defect_id}/claim",
+            "/words/{word_id}/take-back",
         "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer",
         "/fleet/drives/{drive_id}",
         "/fleet/vehicles",

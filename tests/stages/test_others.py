@@ -10,17 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.decisions import Decision, Move, RejectReason, Role
-from pipeline.domain.defects import DefectState
-from pipeline.domain.errors import RuleError
 from pipeline.domain.footage import Frame, FrameRef, Piece, WantedFrame
-from pipeline.domain.ids import DecisionId, PersonId, natural_uuid
 from pipeline.domain.looks import Look, LookAt, Looked, NotLooked, NotLookedReason
 from pipeline.domain.roads import Hierarchy, RoadFacts
 from pipeline.domain.runs import DetectorIdentity
 from pipeline.domain.track import ClockOffset
 from pipeline.stages.cover import LookedAt, cover_stretches, fill_stretches
-from pipeline.stages.decide import StaleError, apply_decision
 from pipeline.stages.detect import look_at_frames
 from pipeline.stages.prioritise import prioritise
 from pipeline.stages.sample import SampleSettings, look_chainages, plan_looks
@@ -210,41 +205,3 @@ def test_the_public_test_vector_gives_28_days() -> None:
     respond = a_policy().band_of(4 * 2).respond
     assert respond is not None
     assert respond.words == "28 days from a competent person's decision"
-
-
-def a_decision(move: Move = Move.APPROVE, *, seen_version: int = 1) -> Decision:
-    return Decision(
-        decision_id=DecisionId(natural_uuid("decision", move)),
-        defect_id=a_defect().defect_id,
-        person_id=PersonId(natural_uuid("person", 1)),
-        move=move,
-        seen_version=seen_version,
-        policy_sha256="x",
-        reason=RejectReason.NOT_A_DEFECT if move is Move.REJECT else None,
-        note="",
-        decided_at=NOON,
-    )
-
-
-def test_an_engineer_approves_what_was_seen() -> None:
-    after_it = apply_decision(a_defect(), a_decision(), roles=[Role.ENGINEER])
-
-    assert (after_it.state, after_it.version) == (DefectState.APPROVED, 2)
-
-
-@pytest.mark.parametrize("state", [s for s in DefectState if s is not DefectState.QUEUED])
-@pytest.mark.parametrize("move", list(Move))
-def test_only_what_is_queued_can_be_decided(state: DefectState, move: Move) -> None:
-    with pytest.raises(RuleError, match="cannot be"):
-        apply_decision(a_defect(state=state), a_decision(move), roles=[Role.ENGINEER])
-
-
-def test_a_decision_on_an_older_version_is_refused_in_a_sentence() -> None:
-    with pytest.raises(StaleError, match=r"you saw version 1, it is now version 2"):
-        apply_decision(a_defect(version=2), a_decision(), roles=[Role.ENGINEER])
-
-
-@pytest.mark.parametrize("role", [Role.FLEET, Role.OPERATIONS])
-def test_only_an_engineer_decides(role: Role) -> None:
-    with pytest.raises(RuleError, match="engineer"):
-        apply_decision(a_defect(), a_decision(), roles=[role])

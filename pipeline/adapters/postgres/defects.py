@@ -221,6 +221,13 @@ def save_queue(
         "delete from roadwear.queue_entry where authority_id = %s and not (defect_id = any(%s))",
         (authority, [entry.defect_id for entry in entries]),
     )
+    place_in_queue(connection, authority, entries)
+
+
+def place_in_queue(
+    connection: Connection, authority: OrganisationId, entries: Sequence[QueueEntry]
+) -> None:
+    """Put possible defects that wait where they belong in the queue; the others stay."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into roadwear.queue_entry as q (defect_id, authority_id, policy_sha256, score, "
@@ -228,7 +235,7 @@ def save_queue(
             "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s, d.detected_at "
             "from roadwear.defect d "
             # Who decides on it meanwhile is waited for: what is decided does not come back.
-            "where d.defect_id = %s and d.state = 'queued' for share "
+            "where d.defect_id = %s and d.state = 'queued' and d.emptied_at is null for share "
             "on conflict (defect_id) do update set "
             "policy_sha256 = excluded.policy_sha256, score = excluded.score, "
             "impact = excluded.impact, likelihood = excluded.likelihood, "
@@ -401,6 +408,7 @@ def _defect(row: Mapping[str, Any]) -> Defect:
         if depth is None
         else Measurement(value=depth, sigma=row["depth_sigma_mm"], how=row["depth_how"]),
         version=row["version"],
+        said_kind=None if row["said_kind"] is None else DefectKind(row["said_kind"]),
     )
 
 

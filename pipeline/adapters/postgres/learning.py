@@ -23,11 +23,11 @@ def load_judged(connection: Connection, authority: OrganisationId) -> tuple[Judg
           from roadwear.decision where authority_id = %(authority)s
           order by defect_id, decided_at desc, decision_id)
         select o.*, st_x(o.at) as easting_m, st_y(o.at) as northing_m, last.defect_id, last.move,
-               last.reason, last.decided_at, r.detector ->> 'model_id' as model_id,
+               last.reason, last.decided_at, d.said_kind, r.detector ->> 'model_id' as model_id,
                coalesce(f.fleet_number, v.vehicle_id::text) as vehicle,
                s.blob_key, s.width_px as view_width_px, s.height_px as view_height_px,
                c.width_px as frame_width_px
-        from last
+        from last join roadwear.defect d using (defect_id)
         join roadwear.current_membership m using (defect_id)
         join roadwear.observation o using (observation_id)
         join roadwear.run r on r.run_id = o.run_id
@@ -86,7 +86,7 @@ def _judged(row: Mapping[str, Any]) -> JudgedSighting:
     return JudgedSighting(
         observation_id=seen.observation_id,
         defect_id=DefectId(row["defect_id"]),
-        kind=seen.kind,
+        kind=DefectKind(row["said_kind"]) if row["said_kind"] else seen.kind,
         confidence=seen.confidence,
         box=seen.box,
         model_id=row["model_id"],

@@ -11,6 +11,8 @@ from pipeline.domain.ids import OrganisationId
 # What is logged, and by which column a row is called; see migration 0010.
 _LOGGED = {
     "decision": "decision_id",
+    "measured": "measured_id",
+    "qualification": "qualification_id",
     "identity_word": "word_id",
     "hold": "hold_id",
     "hold_lifted": "hold_id",

@@ -1,8 +1,8 @@
-"""People who sign in, and what they decided."""
+"""People who sign in, and what entitles them to decide."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -10,9 +10,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from pipeline.adapters.postgres.database import Connection, Database
-from pipeline.domain.decisions import Decision, Role
-from pipeline.domain.defects import Defect
-from pipeline.domain.ids import DefectId, OrganisationId, PersonId, natural_uuid
+from pipeline.domain.decisions import Role
+from pipeline.domain.ids import OrganisationId, PersonId, natural_uuid
 
 _HASHER = PasswordHasher()
 
@@ -26,6 +25,21 @@ class Person:
     email: str
     name: str
     roles: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Qualification:
+    """What entitles a person to decide: training, a registration, a delegated authority.
+
+    Attributes:
+        valid_until: The last day; None where it has no end.
+        said_by: Who says so.
+    """
+
+    what: str
+    valid_from: date
+    valid_until: date | None
+    said_by: str
 
 
 def add_person(
@@ -70,47 +84,41 @@ def load_person(connection: Connection, person_id: PersonId) -> Person | None:
     return None if row is None else _person(row)
 
 
-def save_decision(
-    connection: Connection,
-    authority: OrganisationId,
-    decision: Decision,
-    after: Defect,
-    shown: Mapping[str, Any],
+def person_called(connection: Connection, email: str) -> Person | None:
+    """Return who of the organisation that the transaction acts for signs in with an address."""
+    row = connection.execute(
+        "select * from roadwear.person where email = %s", (email.strip().lower(),)
+    ).fetchone()
+    return None if row is None else _person(row)
+
+
+def qualify(
+    connection: Connection, authority: OrganisationId, person_id: PersonId, entry: Qualification
 ) -> None:
-    """Add a decision with what was on the screen, and move the defect on."""
+    """Keep what entitles a person to decide, once."""
     connection.execute(
-        "insert into roadwear.decision (decision_id, authority_id, defect_id, person_id, move, "
-        "reason, note, seen_version, policy_sha256, shown, decided_at) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        "insert into roadwear.qualification (qualification_id, authority_id, person_id, what, "
+        "valid_from, valid_until, said_by) values (%s, %s, %s, %s, %s, %s, %s) "
+        "on conflict do nothing",
         (
-            decision.decision_id,
-            authority,
-            decision.defect_id,
-            decision.person_id,
-            decision.move,
-            decision.reason,
-            decision.note,
-            decision.seen_version,
-            decision.policy_sha256,
-            json.dumps(shown),
-            decision.decided_at,
+            natural_uuid("qualification", person_id, entry.what, entry.valid_from,
+                         entry.valid_until),
+            authority, person_id, entry.what, entry.valid_from, entry.valid_until, entry.said_by,
         ),
-    )
-    connection.execute(
-        "update roadwear.defect set state = %s, version = %s, decided_at = %s where defect_id = %s",
-        (after.state, after.version, decision.decided_at, after.defect_id),
-    )
-    connection.execute("delete from roadwear.queue_entry where defect_id = %s", (after.defect_id,))
+    )  # fmt: skip
 
 
-def load_decisions(connection: Connection, defect_id: DefectId) -> tuple[dict[str, Any], ...]:
-    """Return a defect's decisions, the first first, each with who made it."""
+def load_qualifications(
+    connection: Connection, person_id: PersonId, on: date
+) -> tuple[Qualification, ...]:
+    """Return what entitles a person on a day."""
     rows = connection.execute(
-        "select d.*, p.name from roadwear.decision d join roadwear.person p using (person_id) "
-        "where d.defect_id = %s order by d.decided_at, d.decision_id",
-        (defect_id,),
+        "select what, valid_from, valid_until, said_by from roadwear.qualification "
+        "where person_id = %(p)s and valid_from <= %(on)s "
+        "and coalesce(valid_until >= %(on)s, true) order by valid_from, what",
+        {"p": person_id, "on": on},
     )
-    return tuple(rows)
+    return tuple(Qualification(**row) for row in rows)
 
 
 @cache

@@ -7,7 +7,7 @@ from datetime import datetime
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import entries_with_defects
 from pipeline.domain.defects import Defect
-from pipeline.domain.ids import DefectId, OrganisationId
+from pipeline.domain.ids import DefectId, OrganisationId, PersonId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.queue import QueueEntry
 
@@ -90,20 +90,27 @@ def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted)
 
 
 def beside(
-    connection: Connection, authority: OrganisationId, entry: QueueEntry | None
+    connection: Connection,
+    authority: OrganisationId,
+    entry: QueueEntry | None,
+    *,
+    person: PersonId,
+    now: datetime,
 ) -> tuple[DefectId | None, DefectId | None]:
     """Return what stands before and after a place in an authority's queue.
 
-    Of what is not in the queue any more, nothing stands before, and the most urgent follows.
+    Of what is not in the queue any more, nothing stands before, and the most urgent follows. What
+    somebody else has open is passed over on the way on.
     """
+    values = {"o": authority, "person": person, "now": now}
     if entry is None:
         first = connection.execute(
-            "select defect_id from roadwear.queue_entry where authority_id = %s "
+            f"select defect_id from roadwear.queue_entry q where authority_id = %(o)s and {_FREE} "  # noqa: S608
             "order by score desc, defect_id limit 1",
-            (authority,),
+            values,
         ).fetchone()
         return None, None if first is None else DefectId(first["defect_id"])
-    values = {"o": authority, "score": entry.score, "id": entry.defect_id}
+    values |= {"score": entry.score, "id": entry.defect_id}
     before = connection.execute(
         "select defect_id from roadwear.queue_entry where authority_id = %(o)s "
         "and (score > %(score)s or score = %(score)s and defect_id < %(id)s) "
@@ -111,7 +118,7 @@ def beside(
         values,
     ).fetchone()
     after = connection.execute(
-        "select defect_id from roadwear.queue_entry where authority_id = %(o)s "
+        f"select defect_id from roadwear.queue_entry q where authority_id = %(o)s and {_FREE} "  # noqa: S608
         "and (score < %(score)s or score = %(score)s and defect_id > %(id)s) "
         "order by score desc, defect_id limit 1",
         values,
@@ -122,6 +129,10 @@ def beside(
     )
 
 
+_FREE = (
+    "not exists (select 1 from roadwear.claim c where c.defect_id = q.defect_id "
+    "and c.until > %(now)s and c.person_id <> %(person)s)"
+)
 _FROM = "from roadwear.queue_entry q join roadwear.defect d using (defect_id)"
 _LATE = (
     "exists (select 1 from unnest(%(late_categories)s::text[], %(late_instants)s::timestamptz[]) "
