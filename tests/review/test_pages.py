@@ -500,7 +500,7 @@ def test_a_possible_defect_is_split_and_made_whole_again(ada: Browser) -> None:
     assert "Seen 1 pictures on 1 drives" in words
     assert "Ada split this into two possible defects on" in words
     assert first in defects_of(ada)
-    stale = {"csrf": ada.csrf, "seen_version": "1", "move": "approve"}
+    stale = {"csrf": ada.csrf, "seen_version": "1", "move": "not_ours"}
     assert ada.client.post(f"{first}/decision", data=stale).status_code == 409
     words = ada.get(first)
     assert len(choices(ada, "other")) == 2
