@@ -15,7 +15,7 @@ from pipeline.line.calibrating import (
 )
 from pipeline.line.gathering import Gathered, conditions_of, gather_defects, rank_defects
 from pipeline.line.identity import follow_word
-from pipeline.line.keep import gather_drive, place_on_roads, process_piece
+from pipeline.line.keep import gather_anew, gather_drive, place_on_roads, process_piece
 from pipeline.line.prepare import (
     PlacedClip,
     PreparedDrive,
@@ -56,6 +56,7 @@ __all__ = [
     "conditions_of",
     "cut_drive",
     "follow_word",
+    "gather_anew",
     "gather_defects",
     "gather_drive",
     "is_worth_calibrating",

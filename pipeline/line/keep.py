@@ -4,7 +4,7 @@ from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Piece
 from pipeline.domain.ids import DriveId, OrganisationId
 from pipeline.domain.policy import CouncilPolicy
-from pipeline.domain.ports import Blobs, Ledger
+from pipeline.domain.ports import Blobs, Gathering, Ledger
 from pipeline.line.gathering import Gathered, gather_defects
 from pipeline.line.identity import rank_waiting
 from pipeline.line.prepare import PlacedClip, PreparedDrive
@@ -98,7 +98,12 @@ def gather_drive(
     rules, content = policy
     ledger.save_policy(authority, rules, content)
     with ledger.gathering(authority, drive_id) as desk:
-        gathered = gather_defects(desk.area, rule=rules.queue, settings=settings)
-        desk.save_defects(gathered.changes, gathered.member_of)
-        rank_waiting(desk, policy=rules)
+        return gather_anew(desk, policy=rules, settings=settings)
+
+
+def gather_anew(desk: Gathering, *, policy: CouncilPolicy, settings: LineSettings) -> Gathered:
+    """Gather what an open gathering holds, and bring the queue up to date."""
+    gathered = gather_defects(desk.area, rule=policy.queue, settings=settings)
+    desk.save_defects(gathered.changes, gathered.member_of)
+    rank_waiting(desk, policy=policy)
     return gathered

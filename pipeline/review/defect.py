@@ -22,6 +22,7 @@ from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import Person, Qualification, load_qualifications
 from pipeline.adapters.postgres.queue_pages import beside
 from pipeline.adapters.postgres.roads import load_road_facts
+from pipeline.adapters.postgres.voiding import load_drives_of, load_words_on
 from pipeline.domain.decisions import ChangeReason, Move, RejectReason, Role
 from pipeline.domain.defects import Defect
 from pipeline.domain.errors import InputError
@@ -133,6 +134,7 @@ def defect_page(
         decisions = load_decisions(connection, defect_id)
         passes = load_passes(connection, person.organisation_id, [defect_id]).get(defect_id, ())
         identity = identity_of(connection, defect, [still["observation_id"] for still in stills])
+        of_drives = load_words_on(connection, load_drives_of(connection, defect_id))
         instants = load_instants(connection, [defect_id])[defect_id]
         before, after = beside(
             connection, person.organisation_id, entry,
@@ -157,6 +159,11 @@ def defect_page(
         passes=words.pass_rows(passes),
         decisions=[words.decision_words(d) for d in decisions],
         deciding=deciding,
+        voided=[
+            (str(drive), words.drive_word_words(said[-1]))
+            for drive, said in of_drives.items()
+            if said[-1].reason is not None
+        ],
         in_queue=entry is not None,
         before=before,
         after=after,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.adapters.policy_toml import calendar_of
 from pipeline.adapters.postgres.identity import SaidWord, Sighting
+from pipeline.adapters.postgres.voiding import CameraPass, SaidOfDrive
 from pipeline.domain.condition import PassOver
 from pipeline.domain.decisions import ChangeReason, Move, RejectReason
 from pipeline.domain.defects import Defect
@@ -168,16 +169,46 @@ def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:
     return shown
 
 
-def pass_rows(passes: Sequence[PassOver]) -> list[tuple[str, str, str]]:
-    """Return date, width and length of each pass that looked at a place, the newest first."""
+def pass_rows(passes: Sequence[PassOver]) -> list[tuple[str, str, str, str]]:
+    """Return drive, date, width and length of each pass that looked at a place, newest first."""
     return [
         (
+            str(one.drive_id),
             instant_words(one.at),
             "not seen" if one.width_m is None else _short_size(one.width_m),
             "" if one.length_m is None else _short_size(one.length_m),
         )
         for one in sorted(passes, key=lambda one: (one.at, str(one.drive_id)), reverse=True)
     ]
+
+
+def pass_facts(found: CameraPass) -> list[tuple[str, str]]:
+    """Return what a camera pass brought, line by line."""
+    lines = [
+        ("Status", "Void: nothing of it counts" if found.is_void else "It counts"),
+        ("Vehicle", found.vehicle or "of another organisation"),
+        ("Began", instant_words(found.began_at) if found.began_at else "not known"),
+        ("Footage received", instant_words(found.received_at) if found.received_at else "not yet"),
+        ("Road looked at", _metres(found.looked_m)),
+    ]
+    lines += [
+        (f"Not looked at: {reason.words}", _metres(metres))
+        for reason, metres in sorted(found.not_looked_m.items())
+    ]
+    return [*lines, ("Sightings", str(found.sightings))]
+
+
+def drive_word_words(said: SaidOfDrive) -> str:
+    """Return what a person said of a drive as a sentence."""
+    note = f" Note: {said.note}" if said.note else ""
+    when = instant_words(said.said_at)
+    if said.reason is None:
+        return f"{said.by} restored this camera pass on {when}.{note}"
+    return f"{said.by} voided this camera pass on {when}: {said.reason.words}.{note}"
+
+
+def _metres(metres: float) -> str:
+    return f"{metres / 1000:.2f} km" if metres >= 1000 else f"{metres:.0f} m"  # noqa: PLR2004
 
 
 def decision_words(decision: Mapping[str, Any]) -> str:

@@ -111,7 +111,7 @@ def test_a_defect_lies_on_the_road_that_its_sightings_vote_for(
 
 
 def test_what_runs_looked_at_on_a_network_is_stored_once_and_seen_by_its_authority(
-    ledger: PostgresLedger,
+    ledger: PostgresLedger, database: Database
 ) -> None:
     load(ledger, a_road("main", hierarchy=Hierarchy.STRATEGIC))
     drive = store_findings(ledger, [an_observation(0, 5, drive="one")])
@@ -132,5 +132,8 @@ def test_what_runs_looked_at_on_a_network_is_stored_once_and_seen_by_its_authori
     assert [(section.section_id, round(length)) for section, length in sections] == [("main", 30)]
     assert spans == ((drive.drive_id, span),)
     assert ledger.load_unlaid(drive, network_id, "test") == {}
+    with database.acting_for(DEPOT) as connection:
+        connection.execute("update roadwear.run set state = 'void'")
+    assert ledger.coverage_of("depot")[1] == ()
     with pytest.raises(InputError, match="roadwear roads load"):
         ledger.coverage_of("other")

@@ -552,6 +552,7 @@ def test_every_route_is_known_here(client: TestClient) -> None:
         "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
         "/defects/{defect_id}/join", "/defects/{defect_id}/split",
             "/defects/{defect_id}/depth", "/defects/{defect_id}/claim",
+            "/passes/{drive_id}", "/passes/{drive_id}/void",
             "/words/{word_id}/take-back",
         "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer",
         "/fleet/drives/{drive_id}",

@@ -18,7 +18,7 @@ _WAITING = f"""
   select c.drive_id, c.received_at, c.duration_s - coalesce((
     select sum({_SPAN}) from roadwear.run r
     where r.owner_id = c.owner_id and r.clip_sha256 = c.clip_sha256
-      and r.state = 'current' and r.mark = 'live'), 0) as left_s
+      and r.state in ('current', 'void') and r.mark = 'live'), 0) as left_s
   from roadwear.clip c join roadwear.stored_file s
     on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256 and s.gone_at is null
       and (s.store is null or s.store = %(store)s)

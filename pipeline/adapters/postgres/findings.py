@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
+from pipeline.adapters.postgres.voiding import is_void
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, FrameRef
 from pipeline.domain.ids import ClipSha256, RunId
@@ -35,9 +36,12 @@ _STILL = (
 
 
 def is_done(connection: Connection, run_id: RunId) -> bool:
-    """Return whether a run's findings are stored, whole, and are the current ones."""
+    """Return whether a run's findings are stored, whole, and are the current ones.
+
+    They are so too where a person voided the drive.
+    """
     row = connection.execute(
-        "select 1 from roadwear.run where run_id = %s and state = 'current'", (run_id,)
+        "select 1 from roadwear.run where run_id = %s and state in ('current', 'void')", (run_id,)
     ).fetchone()
     return row is not None
 
@@ -68,20 +72,21 @@ def save_findings(
         return False
     connection.execute(
         "update roadwear.run set state = 'superseded' where owner_id = %s and clip_sha256 = %s "
-        "and from_pts < %s and to_pts > %s and state = 'current' and mark = %s",
+        "and from_pts < %s and to_pts > %s and state in ('current', 'void') and mark = %s",
         (drive.owner_id, run.piece.clip_sha256, run.piece.to_pts, run.piece.from_pts, run.mark),
     )
+    state = "void" if is_void(connection, drive.drive_id) else "current"
     restored = connection.execute(
-        "update roadwear.run set state = 'current' where run_id = %s and state = 'superseded'",
-        (run.run_id,),
+        "update roadwear.run set state = %s where run_id = %s and state = 'superseded'",
+        (state, run.run_id),
     )
     if restored.rowcount:
         return True
     connection.execute(
         "insert into roadwear.run (run_id, owner_id, authority_id, drive_id, clip_sha256, "
         "from_pts, to_pts, detector, rig, clock, settings_sha256, mark, looked, decoded, "
-        "not_looked, cut_at_s) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
-        "%s, %s)",
+        "not_looked, cut_at_s, state) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+        "%s, %s, %s, %s, %s)",
         (
             run.run_id,
             drive.owner_id,
@@ -99,6 +104,7 @@ def save_findings(
             findings.decoded,
             json.dumps(dict(findings.not_looked)),
             findings.cut_at_s,
+            state,
         ),
     )
     owners = (drive.owner_id, drive.authority_id)

@@ -14,6 +14,7 @@ _LOGGED = {
     "measured": "measured_id",
     "qualification": "qualification_id",
     "identity_word": "word_id",
+    "drive_word": "word_id",
     "hold": "hold_id",
     "hold_lifted": "hold_id",
     "retention_rule": "rule_id",

@@ -1,0 +1,164 @@
+"""Drives that persons voided, and restored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.domain.errors import RuleError
+from pipeline.domain.ids import DefectId, DriveId, OrganisationId
+from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.voiding import DriveWord, VoidReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidOfDrive:
+    """What was said of a drive, and by whom."""
+
+    by: str
+    reason: VoidReason | None
+    note: str
+    said_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraPass:
+    """What a drive brought.
+
+    Attributes:
+        looked_m: Metres looked at.
+        not_looked_m: Metres not looked at, by reason.
+        sightings: How many it made.
+        defects: Which possible defects they belong to, and the state of each.
+        said: What persons said of it, the first first.
+    """
+
+    drive_id: DriveId
+    vehicle: str
+    began_at: datetime | None
+    received_at: datetime | None
+    looked_m: float
+    not_looked_m: dict[NotLookedReason, float]
+    sightings: int
+    defects: tuple[tuple[DefectId, str], ...]
+    said: tuple[SaidOfDrive, ...]
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it does not count."""
+        return bool(self.said) and self.said[-1].reason is not None
+
+
+def is_void(connection: Connection, drive_id: DriveId) -> bool:
+    """Return whether a person's word that a drive is void holds."""
+    row = connection.execute(
+        "select is_void from roadwear.drive_word where drive_id = %s order by ordinal desc limit 1",
+        (drive_id,),
+    ).fetchone()
+    return row is not None and bool(row["is_void"])
+
+
+def save_drive_word(connection: Connection, authority: OrganisationId, word: DriveWord) -> None:
+    """Keep a word, and let what the drive showed count or not; gathering has to follow.
+
+    Raises:
+        RuleError: The drive is so already, or there is none.
+    """
+    drive = connection.execute(
+        "select owner_id from roadwear.drive where drive_id = %s and authority_id = %s for share",
+        (word.drive_id, authority),
+    ).fetchone()
+    if drive is None:
+        raise RuleError("There is no such camera pass on your roads.")
+    if is_void(connection, word.drive_id) is word.is_void:
+        raise RuleError("It is so already: somebody was quicker. Nothing was recorded.")
+    connection.execute(
+        "insert into roadwear.drive_word (word_id, owner_id, authority_id, drive_id, person_id, "
+        "is_void, reason, note, said_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            word.word_id, drive["owner_id"], authority, word.drive_id, word.person_id,
+            word.is_void, word.reason, word.note, word.said_at,
+        ),
+    )  # fmt: skip
+    before, after = ("current", "void") if word.is_void else ("void", "current")
+    connection.execute(
+        "update roadwear.run set state = %s where drive_id = %s and state = %s",
+        (after, word.drive_id, before),
+    )
+
+
+def load_drives_of(connection: Connection, defect_id: DefectId) -> tuple[DriveId, ...]:
+    """Return the drives that ever showed a defect."""
+    rows = connection.execute(
+        "select distinct o.drive_id from roadwear.membership m join roadwear.observation o "
+        "using (observation_id) where m.defect_id = %s order by o.drive_id",
+        (defect_id,),
+    )
+    return tuple(DriveId(row["drive_id"]) for row in rows)
+
+
+def load_words_on(
+    connection: Connection, drives: Sequence[DriveId]
+) -> dict[DriveId, tuple[SaidOfDrive, ...]]:
+    """Return what was said of drives, the first first."""
+    rows = connection.execute(
+        "select w.drive_id, p.name, w.reason, w.note, w.said_at from roadwear.drive_word w "
+        "join roadwear.person p using (person_id) where w.drive_id = any(%s) order by w.ordinal",
+        (list(drives),),
+    )
+    found: dict[DriveId, tuple[SaidOfDrive, ...]] = {}
+    for row in rows:
+        reason = None if row["reason"] is None else VoidReason(row["reason"])
+        said = SaidOfDrive(by=row["name"], reason=reason, note=row["note"], said_at=row["said_at"])
+        found[row["drive_id"]] = (*found.get(row["drive_id"], ()), said)
+    return found
+
+
+def load_camera_pass(
+    connection: Connection, authority: OrganisationId, drive_id: DriveId
+) -> CameraPass | None:
+    """Return what a drive on an authority's roads brought; None if there is no such drive."""
+    drive = connection.execute(
+        "select coalesce(v.fleet_number, '') as vehicle, coalesce(d.started_at, ("
+        "select f.taken_at from roadwear.drive_fix f where f.drive_id = d.drive_id "
+        "order by f.ordinal limit 1)) as began_at, (select min(c.received_at) "
+        "from roadwear.clip c where c.drive_id = d.drive_id) as received_at "
+        "from roadwear.drive d left join roadwear.vehicle v using (vehicle_id) "
+        "where d.drive_id = %s and d.authority_id = %s",
+        (drive_id, authority),
+    ).fetchone()
+    if drive is None:
+        return None
+    covered = connection.execute(
+        "select c.reason, sum(c.to_m - c.from_m) as metres from roadwear.coverage c "
+        "join roadwear.run r using (run_id) where r.drive_id = %s and r.mark = 'live' "
+        "and r.state in ('current', 'void') group by c.reason",
+        (drive_id,),
+    ).fetchall()
+    seen = connection.execute(
+        "select count(*) as n from roadwear.observation o join roadwear.run r using (run_id) "
+        "where r.drive_id = %s and r.mark = 'live' and r.state in ('current', 'void')",
+        (drive_id,),
+    ).fetchone()
+    defects = connection.execute(
+        "select distinct d.defect_id, case when d.emptied_at is null then d.state else 'gone' end "
+        "as state from roadwear.observation o join roadwear.current_membership m "
+        "using (observation_id) join roadwear.defect d using (defect_id) where o.drive_id = %s "
+        "order by d.defect_id",
+        (drive_id,),
+    )
+    return CameraPass(
+        drive_id=drive_id,
+        vehicle=drive["vehicle"],
+        began_at=drive["began_at"],
+        received_at=drive["received_at"],
+        looked_m=sum(row["metres"] for row in covered if row["reason"] is None),
+        not_looked_m={
+            NotLookedReason(row["reason"]): row["metres"]
+            for row in covered
+            if row["reason"] is not None
+        },
+        sightings=seen["n"] if seen else 0,
+        defects=tuple((DefectId(row["defect_id"]), row["state"]) for row in defects),
+        said=load_words_on(connection, [drive_id]).get(drive_id, ()),
+    )
