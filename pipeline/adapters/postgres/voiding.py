@@ -65,7 +65,7 @@ def save_drive_word(connection: Connection, authority: OrganisationId, word: Dri
         RuleError: The drive is so already, or there is none.
     """
     drive = connection.execute(
-        "select owner_id from roadwear.drive where drive_id = %s and authority_id = %s for share",
+        "select owner_id from roadwear.drive where drive_id = %s and authority_id = %s",
         (word.drive_id, authority),
     ).fetchone()
     if drive is None:
