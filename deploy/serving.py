@@ -36,7 +36,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         wiring.database(settings),
         wiring.blobs(settings),
         wiring.clock(),
-        Rules(policy=wiring.policy(settings), line=settings.line()),
+        Rules(policy=wiring.policy(settings), line=settings.line(), grid=wiring.grid_now()),
         receiving.store.store_id,
     )
     mail = wiring.mail(settings)

@@ -25,10 +25,11 @@ from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
 from pipeline.review import Rules
+from pipeline.wiring import grid_now
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 STORE = StoreId(uuid4())
-RULES = Rules(policy=default_policy(), line=LineSettings())
+RULES = Rules(policy=default_policy(), line=LineSettings(), grid=grid_now())
 
 
 def store_findings(

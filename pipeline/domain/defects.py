@@ -71,6 +71,7 @@ class Defect:
         offset_m: Right of the vehicle's path when it was seen best; None if seen from both ways.
         said_kind: What a person said that it is, which holds against every detector; None where
             nobody said.
+        repaired_at: When it was last said to be repaired; None where it never was.
         depth_mm: None until a person or a sensor enters it: one camera does not measure depth.
         version: Counts the changes that a person can see or decide on.
     """
@@ -94,6 +95,7 @@ class Defect:
     depth_mm: Measurement | None = None
     version: int = 1
     said_kind: DefectKind | None = None
+    repaired_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a defect that nobody saw."""

@@ -170,7 +170,16 @@ class Gathering(Protocol):
         """Store what gathering changed."""
 
     def waiting(self) -> tuple[Defect, ...]:
-        """Return every possible defect that waits for an engineer."""
+        """Return every possible defect that waits for an engineer.
+
+        What was to be watched until today waits again.
+        """
+
+    def repaired(self) -> tuple[Defect, ...]:
+        """Return the repaired defects that the drive looked at."""
+
+    def save_verified(self, defect: Defect, by: PassOver) -> None:
+        """Keep that a camera pass bears out a repair."""
 
     def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
         """Return what is known of the road at each defect; those on no known road are missing."""

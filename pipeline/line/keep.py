@@ -17,6 +17,7 @@ from pipeline.line.roads import (
 )
 from pipeline.line.settings import LineSettings
 from pipeline.line.survey import Means, run_of, survey_piece
+from pipeline.line.verify import verified_by
 from pipeline.stages.match import MatchSettings
 
 
@@ -102,8 +103,15 @@ def gather_drive(
 
 
 def gather_anew(desk: Gathering, *, policy: CouncilPolicy, settings: LineSettings) -> Gathered:
-    """Gather what an open gathering holds, and bring the queue up to date."""
+    """Gather what an open gathering holds, verify repairs, and bring the queue up to date."""
     gathered = gather_defects(desk.area, rule=policy.queue, settings=settings)
     desk.save_defects(gathered.changes, gathered.member_of)
+    repaired = desk.repaired()
+    passes = desk.passes([defect.defect_id for defect in repaired])
+    for defect in repaired:
+        told_at = defect.repaired_at
+        by = verified_by(told_at, passes.get(defect.defect_id, ())) if told_at else None
+        if by is not None:
+            desk.save_verified(defect, by)
     rank_waiting(desk, policy=policy)
     return gathered

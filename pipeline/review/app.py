@@ -18,6 +18,7 @@ from pipeline.review.defect import add_defects
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity
+from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
 from pipeline.review.queue import add_queue
 from pipeline.stages.decide import StaleError
@@ -55,6 +56,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_decisions(app, desk)
     add_identity(app, desk)
     add_passes(app, desk)
+    add_orders(app, desk)
     add_fleet(app, desk)
     return app
 
@@ -78,7 +80,7 @@ def _back_from(path: str) -> str:
     return (
         "/queue"
         if path.startswith("/words/")
-        else re.sub(r"/(decision|depth|claim|join|split|void)$", "", path)
+        else re.sub(r"/(decision|depth|claim|join|split|void|event)$", "", path)
     )
 
 

@@ -18,13 +18,14 @@ from pipeline.adapters.postgres.defects import (
     mark_shown,
 )
 from pipeline.adapters.postgres.instants import load_instants
+from pipeline.adapters.postgres.orders import orders_of
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import Person, Qualification, load_qualifications
 from pipeline.adapters.postgres.queue_pages import beside
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.adapters.postgres.voiding import load_drives_of, load_words_on
 from pipeline.domain.decisions import ChangeReason, Move, RejectReason, Role
-from pipeline.domain.defects import Defect
+from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DecisionId, DefectId, OrganisationId
 from pipeline.domain.looks import DefectKind
@@ -140,6 +141,7 @@ def defect_page(
             connection, person.organisation_id, entry,
             person=person.person_id, now=desk.clock.now(),
         )  # fmt: skip
+        orders = orders_of(connection, defect_id)
         deciding = _deciding(connection, desk, person, defect, entry, decisions)
     due = None
     if entry is not None:
@@ -159,6 +161,7 @@ def defect_page(
         passes=words.pass_rows(passes),
         decisions=[words.decision_words(d) for d in decisions],
         deciding=deciding,
+        orders=[(str(order.order_id), order.number) for order in orders],
         voided=[
             (str(drive), words.drive_word_words(said[-1]))
             for drive, said in of_drives.items()
@@ -189,8 +192,7 @@ def _deciding(
     now, policy = desk.clock.now(), desk.rules.policy[0]
     standing = standing_of(decisions)
     undo = standing.decision_id if standing and standing.leads_to is defect.state else ""
-    is_aside = defect.state in OPEN and entry is None and bool(undo)
-    if is_aside:
+    if entry is None and defect.state in OPEN - {DefectState.QUEUED}:
         entry = proposal_of(connection, desk, person.organisation_id, defect)
     taken_by = None
     if entry is not None:

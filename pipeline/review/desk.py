@@ -13,20 +13,23 @@ from pipeline.adapters.postgres.people import Person, load_person
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
-from pipeline.domain.ports import Blobs, Clock
+from pipeline.domain.ports import Blobs, Clock, Grid
 from pipeline.line import LineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """By what sightings are gathered and the queue is ranked when a person joins or splits.
+    """By what sightings are gathered, the queue is ranked, and places are given out.
 
     Attributes:
         policy: The council's, and the file that it was read from.
+        line: How sightings are gathered when a person joins, splits or voids.
+        grid: For places in files that others read.
     """
 
     policy: tuple[CouncilPolicy, bytes]
     line: LineSettings
+    grid: Grid
 
 
 class SignedOutError(Exception):

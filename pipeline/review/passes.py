@@ -101,7 +101,7 @@ def _follow(desk: Desk, person: Person, word: DriveWord) -> None:
         save_drive_word(connection, authority, word)
         area = load_area(connection, authority, word.drive_id)
         gather_anew(
-            PostgresGathering(connection, authority, area, desk.clock),
+            PostgresGathering(connection, authority, area, desk.clock, word.drive_id),
             policy=policy,
             settings=desk.rules.line,
         )

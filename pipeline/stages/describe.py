@@ -90,7 +90,12 @@ def _change(before: Defect | None, after: Defect) -> ChangeKind:
 
 def _after(before: Defect, found: Defect) -> Defect:
     """Keep what persons have entered; raise the version if what they see has changed."""
-    found = replace(found, kind=before.said_kind or found.kind, said_kind=before.said_kind)
+    found = replace(
+        found,
+        kind=before.said_kind or found.kind,
+        said_kind=before.said_kind,
+        repaired_at=before.repaired_at,
+    )
     state = found.state if before.state is DefectState.CANDIDATE else before.state
     if before.state in {DefectState.REPAIRED, DefectState.VERIFIED} and _seen_since(before, found):
         state = DefectState.QUEUED
@@ -110,7 +115,8 @@ def _after(before: Defect, found: Defect) -> Defect:
 
 
 def _seen_since(before: Defect, found: Defect) -> bool:
-    return found.last_seen_at > before.last_seen_at
+    """Return whether it was seen after its repair; footage of before may come in later."""
+    return found.last_seen_at > (before.repaired_at or before.last_seen_at)
 
 
 def _differs(a: Measurement, b: Measurement) -> bool:

@@ -1,10 +1,29 @@
 """A real browser, and what axe says of a page."""
 
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.people import add_person
+from pipeline.domain.decisions import Role
+from pipeline.domain.ids import organisation_id
+from pipeline.review import create_app
+from pipeline.review.desk import Desk
+from tests.stored import RULES, STORE, store_a_queue
+
+PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 
 
 @pytest.fixture(scope="package")
@@ -21,3 +40,39 @@ def chromium() -> Iterator[Browser]:
 def faults(page: Page) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [f"{fault['id']}: {fault['help']}" for fault in found]
+
+
+@pytest.fixture
+def address(database: Database, tmp_path: Path) -> Iterator[str]:
+    blobs = ObstoreBlobs.from_location(str(tmp_path))
+    jpeg = cv2.imencode(".jpg", np.full((90, 160, 3), 120, np.uint8))[1].tobytes()
+    store_a_queue(PostgresLedger(database, SystemClock()), blobs, jpeg, authority="depot")
+    with database.acting_for(organisation_id("depot")) as connection:
+        for name in ("ada", "ben"):
+            add_person(
+                connection,
+                organisation_id("depot"),
+                email=f"{name}@depot.example",
+                name=name.title(),
+                password=PASSWORD,
+                roles=[Role.ENGINEER],
+            )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE), secret_key="k" * 32)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def signed_in(chromium: Browser, address: str, name: str) -> Page:
+    page = chromium.new_context(java_script_enabled=True, bypass_csp=True).new_page()
+    page.goto(f"{address}/queue")
+    page.get_by_label("Email address").fill(f"{name}@depot.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/queue")
+    return page

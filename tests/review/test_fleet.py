@@ -19,7 +19,7 @@ from pipeline.review.fleet import jobs
 from pipeline.simulator.recorders import gpx
 from tests.builders import NOON
 from tests.footage import write_plain
-from tests.review.test_pages import Browser
+from tests.review.browsing import Browser
 from tests.stored import RULES, STORE
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 

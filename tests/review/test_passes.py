@@ -14,17 +14,10 @@ from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.chain import fault_in
 from pipeline.domain.ids import DefectId, organisation_id
 from tests.builders import an_observation
-from tests.review.test_pages import Browser, another, client, defects_of, inspect  # noqa: F401
+from tests.review.browsing import Browser, another, defects_of
 from tests.stored import gather, store_findings
 
 DEPOT = organisation_id("depot")
-
-
-@pytest.fixture
-def ada(client: TestClient) -> Browser:  # noqa: F811
-    browser = another(client)
-    browser.sign_in("ada@depot.example")
-    return browser
 
 
 def pass_of(browser: Browser, defect: str) -> str:
@@ -138,7 +131,7 @@ def test_a_word_that_says_too_little_is_answered(
     assert words in ada.post(f"{page}/void", fields, status=422)
 
 
-def test_nobody_else_voids_it(client: TestClient, ada: Browser) -> None:  # noqa: F811
+def test_nobody_else_voids_it(client: TestClient, ada: Browser) -> None:
     page = pass_of(ada, defects_of(ada)[0])
     fay, eve = another(client), another(client)
     fay.sign_in("fay@depot.example")

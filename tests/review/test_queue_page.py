@@ -20,7 +20,7 @@ from pipeline.domain.ids import organisation_id
 from pipeline.domain.responding import ClockStart, ResponseTime, Unit, due_at, late_before
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
-from tests.review.test_pages import PASSWORD, Browser
+from tests.review.browsing import PASSWORD, Browser
 from tests.stored import RULES, STORE, store_a_queue
 
 

@@ -177,6 +177,24 @@ def load_waiting(connection: Connection, authority: OrganisationId) -> tuple[Def
     return tuple(_defect(row) for row in rows)
 
 
+def load_repaired(
+    connection: Connection, authority: OrganisationId, drive_id: DriveId
+) -> tuple[Defect, ...]:
+    """Return repaired defects around what a drive looked at; nobody has verified them yet."""
+    rows = connection.execute(
+        f"""
+        with looked as (
+          select st_extent(c.line) as box from roadwear.coverage c
+          join roadwear.run r using (run_id)
+          where r.drive_id = %(drive)s and r.state = 'current' and c.reason is null)
+        {_DEFECT}, looked where d.authority_id = %(authority)s and d.state = 'repaired'
+          and d.at_e between st_xmin(box) - %(near)s and st_xmax(box) + %(near)s
+          and d.at_n between st_ymin(box) - %(near)s and st_ymax(box) + %(near)s""",  # noqa: S608
+        {"drive": drive_id, "authority": authority, "near": _AROUND_M},
+    )
+    return tuple(_defect(row) for row in rows)
+
+
 def load_defect(
     connection: Connection, defect_id: DefectId, *, lock: bool = False
 ) -> Defect | None:
@@ -408,6 +426,7 @@ def _defect(row: Mapping[str, Any]) -> Defect:
         if depth is None
         else Measurement(value=depth, sigma=row["depth_sigma_mm"], how=row["depth_how"]),
         version=row["version"],
+        repaired_at=row["repaired_at"],
         said_kind=None if row["said_kind"] is None else DefectKind(row["said_kind"]),
     )
 

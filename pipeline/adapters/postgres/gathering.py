@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.adapters.postgres import defects, roads
+from pipeline.adapters.postgres import decisions, defects, orders, roads
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.condition import PassOver
-from pipeline.domain.defects import Area, Defect, DefectChange
-from pipeline.domain.ids import DefectId, ObservationId, OrganisationId
+from pipeline.domain.defects import Area, Defect, DefectChange, DefectState
+from pipeline.domain.ids import (
+    DefectId,
+    DriveId,
+    EventId,
+    ObservationId,
+    OrganisationId,
+    natural_uuid,
+)
+from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.ports import Clock
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import RoadFacts
+from pipeline.domain.uk_time import LONDON
 
 
 class PostgresGathering:
     """One open gathering."""
 
     def __init__(
-        self, connection: Connection, authority: OrganisationId, area: Area, clock: Clock
+        self,
+        connection: Connection,
+        authority: OrganisationId,
+        area: Area,
+        clock: Clock,
+        drive_id: DriveId | None = None,
     ) -> None:
-        """Keep to a transaction, and to the area that it holds."""
+        """Keep to a transaction, to the area that it holds, and to the drive that it is about."""
+        self._drive_id = drive_id
         self._connection = connection
         self._authority = authority
         self._clock = clock
@@ -40,7 +55,29 @@ class PostgresGathering:
 
     def waiting(self) -> tuple[Defect, ...]:
         """Return every possible defect that waits for an engineer."""
+        today = self._clock.now().astimezone(LONDON).date()
+        decisions.wake_watched(self._connection, self._authority, today)
         return defects.load_waiting(self._connection, self._authority)
+
+    def repaired(self) -> tuple[Defect, ...]:
+        """Return the repaired defects that the drive looked at."""
+        if self._drive_id is None:
+            return ()
+        return defects.load_repaired(self._connection, self._authority, self._drive_id)
+
+    def save_verified(self, defect: Defect, by: PassOver) -> None:
+        """Keep that a camera pass bears out a repair."""
+        *_, order = orders.orders_of(self._connection, defect.defect_id)
+        event = OrderEvent(
+            event_id=EventId(natural_uuid("verified", order.order_id, defect.defect_id)),
+            order_id=order.order_id,
+            defect_id=defect.defect_id,
+            kind=EventKind.VERIFIED,
+            happened_at=by.at,
+            said_by=f"camera pass {by.drive_id}",
+        )
+        states = {defect.defect_id: DefectState.VERIFIED}
+        orders.save_event(self._connection, self._authority, event, states)
 
     def roads(self, names: Sequence[DefectId]) -> Mapping[DefectId, RoadFacts]:
         """Return what is known of the road at each defect."""

@@ -212,7 +212,7 @@ class PostgresLedger:
         with self._database.acting_for(authority) as connection:
             defects.lock_authority(connection, authority)
             area = defects.load_area(connection, authority, drive_id)
-            yield PostgresGathering(connection, authority, area, self._clock)
+            yield PostgresGathering(connection, authority, area, self._clock, drive_id)
 
     def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
         """Store a version of a policy, once."""

@@ -15,6 +15,8 @@ _LOGGED = {
     "qualification": "qualification_id",
     "identity_word": "word_id",
     "drive_word": "word_id",
+    "works_order": "order_id",
+    "order_event": "event_id",
     "hold": "hold_id",
     "hold_lifted": "hold_id",
     "retention_rule": "rule_id",
