@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 import uvicorn
+from anyio import create_task_group, sleep
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,16 +14,20 @@ from starlette.routing import Mount
 from deploy.doors import say
 from deploy.uplink import receiving_of
 from pipeline import wiring
+from pipeline.domain.errors import OutageError
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.desk import Desk
+from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
 from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.server import Uplink
 
+_log = structlog.get_logger(__name__)
+_WATCH_EVERY_S = 60.0
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -50,6 +56,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
             address=settings.server or "",
         )
     reader = BatchReader(receiving, mailing)
+    alarm = None if mail is None else Alarm(desk.database, mail, desk.clock, settings.server or "")
     secret_key = wiring.secret_key(settings)
     pages = create_app(desk, secret_key=secret_key, https_only=https_only)
 
@@ -61,7 +68,10 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         reader.start()
-        yield
+        async with create_task_group() as tasks:
+            tasks.start_soon(_watch, alarm)
+            yield
+            tasks.cancel_scope.cancel()
         await run_sync(reader.stop)
 
     sessions = session_of(secret_key, https_only=https_only)
@@ -80,6 +90,18 @@ def serve(host: str, port: int) -> None:
     app = web_app(settings, https_only=host not in _LOCAL)
     say(f"The queue is at http://{host}:{port}/queue (Ctrl-C ends it)")
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
+
+
+async def _watch(alarm: Alarm | None) -> None:
+    """Tell of possible emergencies, every minute, whatever goes wrong meanwhile."""
+    while alarm is not None:
+        try:
+            await run_sync(alarm.tell)
+        except OutageError as error:
+            _log.warning("possible emergencies are not told", why=str(error))
+        except Exception:  # noqa: BLE001 - told loudly; the next one must be told all the same
+            _log.exception("possible emergencies are not told")
+        await sleep(_WATCH_EVERY_S)
 
 
 async def _depot_of(receiving: Receiving, desk: Desk, request: Request) -> Depot | None:

@@ -14,6 +14,7 @@ from psycopg import sql
 from pipeline.adapters.postgres.database import Database, migrate
 from pipeline.adapters.private_cluster import ClusterFile, PrivateCluster
 
+pytest_plugins = ["tests.letterbox"]
 HOME = Path(__file__).parents[1] / ".roadwear" / "tests"
 _TEMPLATE = "roadwear_template"
 

@@ -55,8 +55,8 @@ class SmtpMail:
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._sender = sender
 
-    def send(self, to: str, subject: str, words: str, attachment: Attachment) -> None:
-        """Send a mail with a table.
+    def send(self, to: str, subject: str, words: str, attachment: Attachment | None) -> None:
+        """Send a mail, with a table or without.
 
         Raises:
             OutageError: The server does not take it; it may be sent again.
@@ -66,7 +66,8 @@ class SmtpMail:
         mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=self._host)
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(words)
-        mail.add_attachment(attachment.content, subtype="csv", filename=attachment.name)
+        if attachment is not None:
+            mail.add_attachment(attachment.content, subtype="csv", filename=attachment.name)
         try:
             with self._connected() as server:
                 server.send_message(mail)

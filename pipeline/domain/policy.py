@@ -145,6 +145,11 @@ class CouncilPolicy:
             hits = [b.category for b in self.bands if b.min_score <= score <= b.max_score]
             require(len(hits) == 1, f"risk score {score} falls into {len(hits)} bands: {hits}")
 
+    @property
+    def emergencies(self) -> tuple[str, ...]:
+        """The categories on which somebody is to decide at any hour."""
+        return tuple(band.category for band in self.bands if band.is_emergency)
+
     def band_called(self, category: str) -> Band | None:
         """Return the band of a category; None if there is none."""
         return next((band for band in self.bands if band.category == category), None)

@@ -190,6 +190,9 @@ class Gathering(Protocol):
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         """Replace the authority's queue."""
 
+    def raise_alerts(self, categories: Sequence[str]) -> None:
+        """Raise what is newly in the queue under categories that are possible emergencies."""
+
 
 class Ledger(Protocol):
     """What is known and stored, under natural keys; every write may happen twice.

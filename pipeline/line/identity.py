@@ -83,6 +83,7 @@ def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> None:
     waiting = desk.waiting()
     names = [defect.defect_id for defect in waiting]
     desk.save_queue(rank_defects(waiting, desk.roads(names), desk.passes(names), policy=policy))
+    desk.raise_alerts(policy.emergencies)
 
 
 def only_about(

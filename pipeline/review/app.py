@@ -16,6 +16,7 @@ from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleE
 from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
+from pipeline.review.duty import add_duty
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity
 from pipeline.review.orders import add_orders
@@ -57,6 +58,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_identity(app, desk)
     add_passes(app, desk)
     add_orders(app, desk)
+    add_duty(app, desk)
     add_fleet(app, desk)
     return app
 
@@ -75,6 +77,8 @@ def session_of(secret_key: str, *, https_only: bool) -> Middleware:
 
 def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
+    if path.startswith(("/duty", "/alerts")):
+        return "/duty"
     if path.startswith("/fleet"):
         return path.removesuffix("/answer") if path.endswith("/answer") else "/fleet"
     return (

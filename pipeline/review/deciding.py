@@ -25,6 +25,7 @@ from pipeline.adapters.postgres.defects import (
     place_in_queue,
     save_policy,
 )
+from pipeline.adapters.postgres.duty import raise_alerts
 from pipeline.adapters.postgres.people import Person, load_qualifications
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import ChangeReason, Decision, Judgement, Move, RejectReason, Role
@@ -292,6 +293,7 @@ def _requeue(connection: Connection, desk: Desk, person: Person, after: Defect) 
     save_policy(connection, person.organisation_id, policy, content)
     entry = proposal_of(connection, desk, person.organisation_id, after)
     place_in_queue(connection, person.organisation_id, [entry])
+    raise_alerts(connection, person.organisation_id, policy.emergencies, desk.clock.now())
 
 
 def _is_uuid(text: str) -> bool:

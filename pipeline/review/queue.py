@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from pipeline.adapters.policy_toml import calendar_of
+from pipeline.adapters.postgres.duty import load_waiting
 from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.queue_pages import PAGE_ROWS, Wanted, load_page
 from pipeline.adapters.postgres.roads import load_road_facts
@@ -18,6 +19,7 @@ from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import late_before
 from pipeline.review import words
 from pipeline.review.desk import Desk
+from pipeline.review.duty import watch_words
 
 _NEW = timedelta(days=1)
 _LONGEST_TEXT = 100
@@ -84,6 +86,8 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
             names = [entry.defect_id for entry, _ in found.rows]
             roads = load_road_facts(connection, person.organisation_id, names)
             instants = load_instants(connection, names)
+            alerts = load_waiting(connection, person.organisation_id)
+            watch = watch_words(connection, person.organisation_id, now)
         rows = [
             words.queue_row(
                 place, entry, defect, roads.get(entry.defect_id),
@@ -98,5 +102,6 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
                 for band in sorted(policy.bands, key=lambda band: -band.max_score)
             ],
             kinds=[(kind.value, kind.words) for kind in DefectKind],
+            alerts=len(alerts), watch=watch,
             is_filtered=bool(query.category or query.kind or query.text or query.late),
         )  # fmt: skip

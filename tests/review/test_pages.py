@@ -379,6 +379,8 @@ def test_every_route_is_known_here(client: TestClient) -> None:
         "/defects/{defect_id}/join", "/defects/{defect_id}/split",
             "/defects/{defect_id}/depth", "/defects/{defect_id}/claim",
             "/passes/{drive_id}", "/passes/{drive_id}/void", "/orders", "/orders/new",
+            "/duty", "/duty/{duty_id}/end",
+            "/alerts/{alert_id}/acknowledge",
             "/orders/{order_id}", "/orders/{order_id}/event", "/orders/{order_id}/order.{kind}",
             "/words/{word_id}/take-back",
         "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer",

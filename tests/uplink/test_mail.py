@@ -1,17 +1,12 @@
 """What became of a card is mailed to whoever asked for it, by a real mail server."""
 
-import socket
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.mail_smtp import SmtpMail, is_address
@@ -23,37 +18,8 @@ from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
 from tests.builders import NOON
+from tests.letterbox import Letterbox
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
-
-
-class Letterbox:
-    """Keeps what comes."""
-
-    def __init__(self) -> None:
-        self.letters: list[tuple[list[str], EmailMessage]] = []
-        self.full = False
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.full:
-            return "452 no room"
-        if "gone@council.example" in envelope.rcpt_tos:
-            return "550 nobody of that name"
-        letter = message_from_bytes(envelope.original_content or b"", policy=policy.default)
-        assert isinstance(letter, EmailMessage)
-        self.letters.append((envelope.rcpt_tos, letter))
-        return "250 taken"
-
-
-@pytest.fixture
-def letterbox() -> Iterator[tuple[Letterbox, Controller]]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    box = Letterbox()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield box, controller
-    controller.stop()
 
 
 def mailing_in(database: Database, port: int, receiving: Receiving) -> Mailing:

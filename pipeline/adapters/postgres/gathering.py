@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.adapters.postgres import decisions, defects, orders, roads
+from pipeline.adapters.postgres import decisions, defects, duty, orders, roads
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.condition import PassOver
@@ -90,3 +90,7 @@ class PostgresGathering:
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         """Replace the authority's queue."""
         defects.save_queue(self._connection, self._authority, entries)
+
+    def raise_alerts(self, categories: Sequence[str]) -> None:
+        """Raise what is newly in the queue under categories that are possible emergencies."""
+        duty.raise_alerts(self._connection, self._authority, categories, self._clock.now())

@@ -84,6 +84,12 @@ def load_person(connection: Connection, person_id: PersonId) -> Person | None:
     return None if row is None else _person(row)
 
 
+def load_people(connection: Connection) -> tuple[Person, ...]:
+    """Return everybody of the organisation that the transaction acts for, by name."""
+    rows = connection.execute("select * from roadwear.person order by name, email")
+    return tuple(_person(row) for row in rows)
+
+
 def person_called(connection: Connection, email: str) -> Person | None:
     """Return who of the organisation that the transaction acts for signs in with an address."""
     row = connection.execute(
