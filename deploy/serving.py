@@ -18,6 +18,7 @@ from pipeline.domain.errors import OutageError
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
+from pipeline.review.deciding import wake_all
 from pipeline.review.desk import Desk
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
@@ -69,7 +70,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         reader.start()
         async with create_task_group() as tasks:
-            tasks.start_soon(_watch, alarm)
+            tasks.start_soon(_watch, desk, alarm)
             yield
             tasks.cancel_scope.cancel()
         await run_sync(reader.stop)
@@ -92,11 +93,13 @@ def serve(host: str, port: int) -> None:
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
 
 
-async def _watch(alarm: Alarm | None) -> None:
-    """Tell of possible emergencies, every minute, whatever goes wrong meanwhile."""
-    while alarm is not None:
+async def _watch(desk: Desk, alarm: Alarm | None) -> None:
+    """Tell of emergencies and wake what was watched, each minute, whatever goes wrong."""
+    while True:
         try:
-            await run_sync(alarm.tell)
+            await run_sync(wake_all, desk)
+            if alarm is not None:
+                await run_sync(alarm.tell)
         except OutageError as error:
             _log.warning("possible emergencies are not told", why=str(error))
         except Exception:  # noqa: BLE001 - told loudly; the next one must be told all the same

@@ -100,6 +100,7 @@ class EventKind(StrEnum):
     NOT_FOUND = "not_found"
     CANCELLED = "cancelled"
     VERIFIED = "verified"
+    DOUBTED = "doubted"
 
     @property
     def words(self) -> str:
@@ -111,6 +112,7 @@ class EventKind(StrEnum):
             EventKind.NOT_FOUND: "not found on site",
             EventKind.CANCELLED: "cancelled",
             EventKind.VERIFIED: "no longer seen by a later camera pass",
+            EventKind.DOUBTED: "not verified after all: that camera pass does not count",
         }[self]
 
     @property
@@ -121,12 +123,18 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """An approved defect, and what an engineer judged it to be."""
+    """An approved defect, and what an engineer judged it to be.
+
+    Attributes:
+        category: "" where it was approved before that was kept.
+        still_counts: Whether any camera pass that counts shows it.
+    """
 
     defect: Defect
     category: str
     detected_at: datetime
     decided_at: datetime
+    still_counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
@@ -112,6 +113,14 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         }.get(status, "That cannot be done")
         return desk.page(
             request, "error.html", status=status, heading=heading, message=str(error),
+            back=_back_from(request.url.path),
+        )  # fmt: skip
+
+    @app.exception_handler(RequestValidationError)
+    def not_understood(request: Request, _error: RequestValidationError) -> Response:
+        return desk.page(
+            request, "error.html", status=422, heading="That cannot be done",
+            message="What was sent is not understood. Go back, reload the page and try again.",
             back=_back_from(request.url.path),
         )  # fmt: skip
 

@@ -17,16 +17,17 @@ from pipeline.adapters.postgres.decisions import (
     load_decisions,
     save_decision,
     save_depth,
+    wake_watched,
 )
 from pipeline.adapters.postgres.defects import (
     load_defect,
-    load_entry,
     load_evidence,
     place_in_queue,
     save_policy,
 )
 from pipeline.adapters.postgres.duty import raise_alerts
 from pipeline.adapters.postgres.people import Person, load_qualifications
+from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import ChangeReason, Decision, Judgement, Move, RejectReason, Role
 from pipeline.domain.defects import Defect, DefectState
@@ -37,9 +38,15 @@ from pipeline.domain.measuring import DEEPEST_MM, DepthHow, depth_of
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.uk_time import LONDON
 from pipeline.review import words
-from pipeline.review.defect import defect_page, entitlement, proposal_of, standing_of
+from pipeline.review.defect import (
+    defect_page,
+    entitlement,
+    entry_of,
+    proposal_of,
+    standing_of,
+)
 from pipeline.review.desk import Desk, require_csrf
-from pipeline.stages.decide import StaleError, apply_decision, apply_depth, judge
+from pipeline.stages.decide import OPEN, StaleError, apply_decision, apply_depth, judge
 
 _LONGEST_NOTE = 2000
 _LONGEST_WATCH_DAYS = 366
@@ -182,7 +189,7 @@ def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm)
     with desk.database.acting_for(authority) as connection:
         held = _hold(connection, desk, person, defect_id)
         decision = _decision(desk, person, held, form)
-        standing = standing_of(load_decisions(connection, defect_id))
+        standing = standing_of(load_decisions(connection, defect_id), held.defect.kind)
         after = apply_decision(held.defect, decision, roles=person.roles, standing=standing)
         shown = _on_the_screen(connection, desk, person, held)
         save_decision(connection, authority, decision, (held.defect, after), shown)
@@ -224,8 +231,8 @@ def _hold(connection: Connection, desk: Desk, person: Person, defect_id: DefectI
             f"{other.name} has this open since {words.instant_words(other.since)}. Nothing was "
             "recorded. Go back, and take it over if that is agreed."
         )
-    entry = load_entry(connection, defect_id)
-    if entry is None and defect.state is DefectState.QUEUED:
+    entry = entry_of(connection, desk, person.organisation_id, defect)
+    if entry is None and defect.state in OPEN:
         raise StaleError(_GONE)
     return _Held(
         defect=defect,
@@ -294,6 +301,27 @@ def _requeue(connection: Connection, desk: Desk, person: Person, after: Defect) 
     entry = proposal_of(connection, desk, person.organisation_id, after)
     place_in_queue(connection, person.organisation_id, [entry])
     raise_alerts(connection, person.organisation_id, policy.emergencies, desk.clock.now())
+
+
+def wake_all(desk: Desk) -> int:
+    """Put what was to be watched until today back into the queues; return how many.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    today, woken = desk.clock.now().astimezone(LONDON).date(), 0
+    policy, content = desk.rules.policy
+    for authority in all_organisations(desk.database):
+        with desk.database.acting_for(authority) as connection:
+            names = wake_watched(connection, authority, today)
+            woken += len(names)
+            for name in names:
+                defect = load_defect(connection, name)
+                if defect is not None:
+                    save_policy(connection, authority, policy, content)
+                    entry = proposal_of(connection, desk, authority, defect)
+                    place_in_queue(connection, authority, [entry])
+    return woken
 
 
 def _is_uuid(text: str) -> bool:

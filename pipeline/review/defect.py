@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.decisions import claim, load_decisions
 from pipeline.adapters.postgres.defects import (
+    is_emptied,
     load_defect,
     load_entry,
     load_evidence,
@@ -94,19 +95,40 @@ def proposal_of(
     return entry
 
 
-def standing_of(decisions: Sequence[Mapping[str, Any]]) -> Standing | None:
-    """Return the decision that holds of a defect, of all that were made; None if none does."""
+def entry_of(
+    connection: Connection, desk: Desk, authority: OrganisationId, defect: Defect
+) -> QueueEntry | None:
+    """Return what is proposed for a defect, by the policy in force; None if nothing is to decide.
+
+    What stands in the queue was ranked earlier, perhaps by another policy.
+    """
+    waits_aside = defect.state in OPEN - {DefectState.QUEUED}
+    entry = load_entry(connection, defect.defect_id)
+    if entry is None and not waits_aside:
+        return None
+    if is_emptied(connection, defect.defect_id):
+        return None
+    if entry is not None and entry.policy_sha256 == desk.rules.policy[0].sha256:
+        return entry
+    return proposal_of(connection, desk, authority, defect)
+
+
+def standing_of(decisions: Sequence[Mapping[str, Any]], kind: DefectKind) -> Standing | None:
+    """Return the decision that holds of a defect; None if none does.
+
+    Args:
+        decisions: All that were made of it.
+        kind: What it is now: decisions of before there were kinds to be said did not change it.
+    """
     holding = [one for one in decisions if one["holds"]]
     if not holding:
         return None
     last = holding[-1]
-    if last["seen_kind"] is None:  # of before there was anything to be taken back
-        return None
     said = last["from_said_kind"]
     return Standing(
         decision_id=DecisionId(last["decision_id"]),
         leads_to=LEADS_TO[Move(last["move"])],
-        kind=DefectKind(last["seen_kind"]),
+        kind=DefectKind(last["seen_kind"] or kind),
         said_kind=None if said is None else DefectKind(said),
     )
 
@@ -142,7 +164,7 @@ def defect_page(
             person=person.person_id, now=desk.clock.now(),
         )  # fmt: skip
         orders = orders_of(connection, defect_id)
-        deciding = _deciding(connection, desk, person, defect, entry, decisions)
+        deciding = _deciding(connection, desk, person, defect, decisions)
     due = None
     if entry is not None:
         due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
@@ -183,17 +205,15 @@ def _deciding(
     desk: Desk,
     person: Person,
     defect: Defect,
-    entry: QueueEntry | None,
     decisions: Sequence[Mapping[str, Any]],
 ) -> Deciding | None:
     """Return what an engineer is offered; None for anybody else. Opening it claims it."""
     if Role.ENGINEER not in person.roles:
         return None
     now, policy = desk.clock.now(), desk.rules.policy[0]
-    standing = standing_of(decisions)
+    standing = standing_of(decisions, defect.kind)
     undo = standing.decision_id if standing and standing.leads_to is defect.state else ""
-    if entry is None and defect.state in OPEN - {DefectState.QUEUED}:
-        entry = proposal_of(connection, desk, person.organisation_id, defect)
+    entry = entry_of(connection, desk, person.organisation_id, defect)
     taken_by = None
     if entry is not None:
         taken_by = claim(

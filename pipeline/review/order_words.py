@@ -30,6 +30,7 @@ class ApprovedRow:
     category: str
     street: str
     where: str
+    still_counts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ def approved_row(one: Approved, road: RoadFacts | None) -> ApprovedRow:
         category=one.category or "no category",
         street=road.street if road else "",
         where=where_words(defect),
+        still_counts=one.still_counts,
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.adapters.policy_toml import calendar_of
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import load_defect, load_evidence, save_policy
 from pipeline.adapters.postgres.orders import (
+    MOST_APPROVED,
     load_approved,
     load_events,
     load_order,
@@ -55,7 +56,7 @@ from pipeline.review.desk import Desk, require_csrf
 from pipeline.stages.bundle import BundleSettings, Visit, bundle, driven_between
 from pipeline.stages.issue import Orderer, follow, issue
 
-_LONGEST_NOTE, _LONGEST_FIELD = 1000, 100
+_LONGEST_NOTE, _LONGEST_FIELD, _MOST_DIGITS = 1000, 100, 3
 _BESIDE_M = 500.0
 _FILES = {
     "csv": "text/csv; charset=utf-8",
@@ -95,12 +96,14 @@ class OrderForm(BaseModel):
         if max(len(self.permit), len(self.reinstatement_owner)) > _LONGEST_FIELD:
             raise RuleError(f"Permit and owner must be {_LONGEST_FIELD} characters or fewer.")
         speed = self.speed.strip()
+        if speed and not (speed.isascii() and speed.isdigit() and len(speed) <= _MOST_DIGITS):
+            raise RuleError("Write the speed limit as a number of miles an hour, or leave it out.")
         try:
             return OrderFields(
                 repair=RepairType(self.repair),
                 traffic=TrafficManagement(self.traffic),
                 hazards=tuple(hazard for hazard in Hazard if hazard in set(self.hazard)),
-                speed_limit_mph=int(speed) if speed.isascii() and speed.isdigit() else None,
+                speed_limit_mph=int(speed) if speed else None,
                 permit=self.permit.strip(),
                 adoption=Adoption(self.adoption),
                 reinstatement_owner=self.reinstatement_owner.strip(),
@@ -125,14 +128,12 @@ class EventForm(BaseModel):
         Raises:
             RuleError: It says too little, or what cannot be.
         """
-        if self.kind not in set(EventKind) - {EventKind.VERIFIED}:
+        if self.kind not in set(EventKind) - {EventKind.VERIFIED, EventKind.DOUBTED}:
             raise RuleError("Choose what became of it.")
         if len(self.note) > _LONGEST_NOTE:
             raise RuleError(f"The note must be {_LONGEST_NOTE} characters or fewer.")
         try:
-            happened_at = (
-                datetime.fromisoformat(self.when).replace(tzinfo=LONDON) if self.when else now
-            )
+            happened_at = _uk_time(self.when, now) if self.when else now
             defect = DefectId(UUID(self.defect)) if self.defect else None
         except (ValueError, OverflowError) as error:
             raise RuleError("Enter when it happened as a date and a time.") from error
@@ -150,6 +151,13 @@ class EventForm(BaseModel):
             )
         except ValueError as error:
             raise RuleError("Choose of which defect this is said.") from error
+
+
+def _uk_time(text: str, now: datetime) -> datetime:
+    """Return an instant that was written in UK time; the later of two, unless it is to come."""
+    said = datetime.fromisoformat(text).replace(tzinfo=LONDON)
+    later = said.replace(fold=1)
+    return later if later.utcoffset() != said.utcoffset() and later <= now else said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +212,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
             visits=[order_words.visit_view(visit, approved, roads) for visit in visits],
             waiting=[order_words.order_row(o, calendar, now) for o in orders if o.is_open],
             done=[order_words.order_row(o, calendar, now) for o in orders if not o.is_open],
+            is_cut=len(approved) == MOST_APPROVED, most=MOST_APPROVED,
             may_order=Role.ENGINEER in person.roles,
         )  # fmt: skip
 

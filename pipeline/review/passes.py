@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pipeline.adapters.postgres.defects import load_area, lock_authority, save_policy
 from pipeline.adapters.postgres.gathering import PostgresGathering
 from pipeline.adapters.postgres.people import Person
-from pipeline.adapters.postgres.voiding import load_camera_pass, save_drive_word
+from pipeline.adapters.postgres.voiding import doubt_verified, load_camera_pass, save_drive_word
 from pipeline.domain.decisions import Role
 from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import InputError, RuleError
@@ -99,6 +99,8 @@ def _follow(desk: Desk, person: Person, word: DriveWord) -> None:
         lock_authority(connection, authority)
         save_policy(connection, authority, policy, content)
         save_drive_word(connection, authority, word)
+        if word.is_void:
+            doubt_verified(connection, authority, word.drive_id, word.said_at)
         area = load_area(connection, authority, word.drive_id)
         gather_anew(
             PostgresGathering(connection, authority, area, desk.clock, word.drive_id),

@@ -155,12 +155,13 @@ def pictures(stills: Sequence[Mapping[str, Any]]) -> list[Picture]:
     for number, still in enumerate(stills):
         kind = StillKind(still["kind"])
         hidden = still["bystanders"]
+        void = "; of a camera pass that does not count" if still["is_void"] else ""
         gone = f"; {hidden} people or vehicles painted over" if hidden else ""
         shown.append(
             Picture(
                 number=number,
                 caption=f"Picture {number + 1}. {kind.words}, "
-                f"{instant_words(still['taken_at'])}{gone}",
+                f"{instant_words(still['taken_at'])}{gone}{void}",
                 alternative=f"{kind.words}, taken {still['range_m']:.0f} m before the place",
                 width_px=still["width_px"],
                 height_px=still["height_px"],

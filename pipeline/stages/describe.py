@@ -82,7 +82,9 @@ def _change(before: Defect | None, after: Defect) -> ChangeKind:
     if before is None:
         return ChangeKind.NEW
     if before.observation_ids == after.observation_ids:
-        return ChangeKind.UNCHANGED
+        # A drive that counts again brings back sightings that never ceased to belong to it.
+        same = (before.sightings, before.last_seen_at) == (after.sightings, after.last_seen_at)
+        return ChangeKind.UNCHANGED if same else ChangeKind.SEEN_AGAIN
     if set(before.observation_ids) <= set(after.observation_ids):
         return ChangeKind.SEEN_AGAIN
     return ChangeKind.SPLIT_OR_MERGED
@@ -97,8 +99,12 @@ def _after(before: Defect, found: Defect) -> Defect:
         repaired_at=before.repaired_at,
     )
     state = found.state if before.state is DefectState.CANDIDATE else before.state
+    depth_mm = before.depth_mm
     if before.state in {DefectState.REPAIRED, DefectState.VERIFIED} and _seen_since(before, found):
-        state = DefectState.QUEUED
+        # Another hole than the one that was measured and filled.
+        state, depth_mm = DefectState.QUEUED, None
+    elif before.repaired_at and state is DefectState.QUEUED and not _seen_since(before, found):
+        state = DefectState.REPAIRED
     seen_otherwise = (
         found.kind is not before.kind
         or state is not before.state
@@ -109,7 +115,7 @@ def _after(before: Defect, found: Defect) -> Defect:
     return replace(
         found,
         state=state,
-        depth_mm=before.depth_mm,
+        depth_mm=depth_mm,
         version=before.version + (1 if seen_otherwise else 0),
     )
 

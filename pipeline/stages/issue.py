@@ -20,19 +20,15 @@ from pipeline.domain.orders import (
 )
 from pipeline.domain.policy import CouncilPolicy
 
+WAITS: Final = frozenset({DefectState.ORDERED, DefectState.MADE_SAFE})
 FOLLOWS: Final[Mapping[EventKind, tuple[frozenset[DefectState], DefectState | None]]] = {
-    EventKind.ACCEPTED: (frozenset({DefectState.ORDERED}), None),
+    EventKind.ACCEPTED: (frozenset(DefectState), None),
     EventKind.MADE_SAFE: (frozenset({DefectState.ORDERED}), DefectState.MADE_SAFE),
-    EventKind.REPAIRED: (
-        frozenset({DefectState.ORDERED, DefectState.MADE_SAFE}),
-        DefectState.REPAIRED,
-    ),
-    EventKind.NOT_FOUND: (
-        frozenset({DefectState.ORDERED, DefectState.MADE_SAFE}),
-        DefectState.SITE_VISIT,
-    ),
-    EventKind.CANCELLED: (frozenset({DefectState.ORDERED}), DefectState.APPROVED),
+    EventKind.REPAIRED: (WAITS, DefectState.REPAIRED),
+    EventKind.NOT_FOUND: (WAITS, DefectState.SITE_VISIT),
+    EventKind.CANCELLED: (WAITS, DefectState.APPROVED),
     EventKind.VERIFIED: (frozenset({DefectState.REPAIRED}), DefectState.VERIFIED),
+    EventKind.DOUBTED: (frozenset({DefectState.VERIFIED}), DefectState.REPAIRED),
 }
 
 
@@ -64,6 +60,11 @@ def issue(
     if not 1 <= len(approved) <= MOST_LINES:
         raise RuleError(f"Choose from 1 to {MOST_LINES} approved defects.")
     for one in approved:
+        if not one.category:
+            raise RuleError(
+                "One of them was approved before the category was kept with the approval. Take "
+                "the approval back on its page, and approve it again. Nothing was ordered."
+            )
         if one.defect.state is not DefectState.APPROVED:
             raise RuleError(
                 f"One of them is “{one.defect.state.words.lower()}” by now. Nothing was ordered."
@@ -90,18 +91,35 @@ def follow(order: WorksOrder, event: OrderEvent) -> dict[DefectId, DefectState]:
     # People tell the minute, and no second.
     if event.happened_at < order.ordered_at.replace(second=0, microsecond=0):
         raise RuleError("This happened before it was ordered; is the date right?")
-    allowed, after = FOLLOWS[event.kind]
-    concerned = [line for line in order.lines if event.defect_id in {None, line.defect_id}]
-    if not concerned:
-        raise RuleError(f"Order {order.number} has no such defect.")
     if event.kind is EventKind.ACCEPTED and order.accepted_at is not None:
         raise RuleError(f"Order {order.number} is accepted already.")
-    for line in concerned:
+    after = FOLLOWS[event.kind][1]
+    concerned = _concerned(order, event)
+    return {} if after is None else {line.defect_id: after for line in concerned}
+
+
+def _concerned(order: WorksOrder, event: OrderEvent) -> list[OrderLine]:
+    """Return the defects of an order that an event is about.
+
+    Raises:
+        RuleError: There are none, or it cannot have happened to one of them.
+    """
+    allowed = FOLLOWS[event.kind][0]
+    if event.kind.is_of_whole_order:
+        # What is done stays done.
+        left = [line for line in order.lines if line.state in allowed]
+        if not left:
+            raise RuleError(f"Nothing of order {order.number} is left to be cancelled.")
+        return left
+    found = [line for line in order.lines if line.defect_id == event.defect_id]
+    if not found:
+        raise RuleError(f"Order {order.number} has no such defect.")
+    for line in found:
         if line.state not in allowed:
             raise RuleError(
                 f"This cannot be “{event.kind.words}”: it is “{line.state.words.lower()}”."
             )
-    return {} if after is None else {line.defect_id: after for line in concerned}
+    return found
 
 
 def _line(one: Approved, policy: CouncilPolicy) -> OrderLine:

@@ -18,7 +18,7 @@ from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.domain.chain import fault_in
 from pipeline.domain.ids import organisation_id
 from tests.builders import NOON, an_observation
-from tests.review.browsing import Browser, another, defects_of
+from tests.review.browsing import Browser, another, defects_of, say
 from tests.stored import gather, store_findings
 
 DEPOT = organisation_id("depot")
@@ -96,6 +96,61 @@ def test_from_approval_to_verified(ada: Browser, approved: list[str], database: 
         assert rows_unlike_log(connection, DEPOT) == ()
 
 
+def test_a_void_pass_neither_verifies_nor_finds_again(
+    ada: Browser, approved: list[str], database: Database
+) -> None:
+    order = ordered(ada, approved)
+    for path in approved:
+        tell(ada, order, "repaired", path)
+    drive_by(database, 20, hours=2)  # the first is gone, the second is there
+    assert "Status Verified" in ada.get(approved[0])
+    assert approved[1] in defects_of(ada)
+    ada.get(approved[1])
+    page = re.findall(r"/passes/[0-9a-f-]{36}", ada.html)[0]
+    ada.get(page)
+    ada.post(f"{page}/void", {"void": "true", "reason": "places_wrong"})
+    assert "Status Repaired" in ada.get(approved[0])
+    assert "Status Repaired" in ada.get(approved[1])
+    assert defects_of(ada) == []
+    assert "that camera pass does not count" in ada.get(order)
+    ada.get(page)
+    ada.post(f"{page}/void", {"void": "false"})
+    assert "Status Verified" in ada.get(approved[0])
+    assert approved[1] in defects_of(ada)
+
+
+def test_what_is_found_again_begins_anew(
+    ada: Browser, approved: list[str], database: Database
+) -> None:
+    ada.get(approved[1])
+    taken = re.search(r'name="takes_back" value="([^"]+)"', ada.html)
+    assert taken
+    ada.decide(approved[1], {"move": "undo", "takes_back": taken[1]})
+    ada.get(approved[1])
+    say(ada, f"{approved[1]}/depth", {"depth_mm": "90", "how": "ruler"})
+    ada.get(approved[1])
+    ada.approve(approved[1])
+    order = ordered(ada, approved[1:])
+    tell(ada, order, "repaired", approved[1])
+    with database.acting_for(DEPOT) as connection:
+        connection.execute("update roadwear.defect set detected_at = now() - interval '200 days'")
+    drive_by(database, 20, hours=2)
+    words = ada.get(approved[1])
+    assert "Depth Unknown" in words
+    assert "late" not in words
+    assert "Repair ordered not yet" in words and "Decided not yet" in words
+
+
+def test_a_defect_that_no_pass_shows_any_more_is_said_to_be_so(
+    ada: Browser, approved: list[str]
+) -> None:
+    ada.get(approved[0])
+    page = re.findall(r"/passes/[0-9a-f-]{36}", ada.html)[0]
+    ada.get(page)
+    ada.post(f"{page}/void", {"void": "true", "reason": "a_test"})
+    assert "no camera pass that counts shows it" in ada.get("/orders")
+
+
 def test_footage_of_before_the_repair_does_not_find_it_again(
     ada: Browser, approved: list[str], database: Database
 ) -> None:
@@ -143,6 +198,10 @@ def test_nothing_is_ordered_twice(ada: Browser, approved: list[str]) -> None:
         ({"hazard": "dragons"}, "not understood"),
         ({"adoption": "maybe"}, "not understood"),
         ({"speed": "33"}, "from 5 to 70 mph"),
+        ({"speed": "-30"}, "number of miles an hour"),
+        ({"speed": "9" * 5000}, "number of miles an hour"),
+        ({"note": "a\0b"}, "cannot be kept"),
+        ({"permit": "a\0b"}, "cannot be kept"),
         ({"note": "x" * 1001}, "1000 characters"),
         ({"permit": "x" * 101}, "100 characters"),
         ({"defect": []}, "from 1 to 50"),

@@ -3,16 +3,20 @@
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 
+from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.adapters.postgres.people import Qualification, qualify
 from pipeline.domain.chain import fault_in
 from pipeline.domain.ids import organisation_id
+from pipeline.review.deciding import wake_all
+from pipeline.review.desk import Desk
 from tests.review.browsing import (
     WRONG,
     Browser,
@@ -23,6 +27,7 @@ from tests.review.browsing import (
     inspect,
     say,
 )
+from tests.stored import RULES, STORE
 
 
 def test_the_queue_calls_nothing_a_defect_before_a_person_has(ada: Browser) -> None:
@@ -121,6 +126,30 @@ def test_an_engineer_watches_and_takes_it_back(ada: Browser) -> None:
     ada.decide(path, {"move": "undo", "takes_back": taken[1]}, status=422)
 
 
+def test_what_was_watched_is_in_the_queue_again_on_its_day(
+    ada: Browser, database: Database, tmp_path: Path
+) -> None:
+    path = first_defect(ada)
+    ada.get(path)
+    until = datetime.now(UTC).date() + timedelta(days=2)
+    ada.decide(path, {"move": "watch", "until": until.isoformat()})
+
+    class Later:
+        days = 1
+
+        def now(self) -> datetime:
+            return datetime.now(UTC) + timedelta(days=self.days)
+
+    later = Later()
+    desk = Desk(database, ObstoreBlobs.from_location(str(tmp_path)), later, RULES, STORE)
+    assert wake_all(desk) == 0
+    assert "1 possible defects" in ada.get("/queue")
+    later.days = 2
+    assert wake_all(desk) == 1
+    assert wake_all(desk) == 0
+    assert "2 possible defects" in ada.get("/queue")
+
+
 def test_another_kind_is_ranked_anew_and_goes_back_with_the_word(ada: Browser) -> None:
     path = first_defect(ada)
     ada.get(path)
@@ -214,6 +243,8 @@ def test_what_entitles_a_person_is_kept_with_the_decision(ada: Browser, database
         ({"move": "watch"}, "until which day"),
         ({"move": "reclassify", "kind": "kite"}, "Choose what it is"),
         ({"move": "undo", "takes_back": "me"}, "no such decision"),
+        ({"move": "not_ours", "note": "a\0b"}, "cannot be kept"),
+        ({"move": "not_ours", "seen_version": "kite"}, "not understood"),
         ({"move": "order"}, "Choose whether"),
     ],
 )

@@ -8,11 +8,13 @@ from fastapi.testclient import TestClient
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.drive_words import lock_drive
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.chain import fault_in
-from pipeline.domain.ids import DefectId, organisation_id
+from pipeline.domain.errors import OutageError
+from pipeline.domain.ids import DefectId, DriveId, organisation_id
 from tests.builders import an_observation
 from tests.review.browsing import Browser, another, defects_of
 from tests.stored import gather, store_findings
@@ -81,6 +83,22 @@ def test_what_was_decided_stays_decided(ada: Browser) -> None:
     assert "Camera passes that do not count" in words
 
 
+def test_a_pass_that_is_voided_while_its_results_are_stored_stays_void(
+    ada: Browser, database: Database
+) -> None:
+    """Whoever stores results waits for who voids, and the other way round."""
+    page = pass_of(ada, defects_of(ada)[0])
+    name = DriveId(UUID(page.rpartition("/")[2]))
+    with database.acting_for(DEPOT) as connection:
+        lock_drive(connection, name)
+        with (
+            pytest.raises(OutageError, match="lock timeout"),
+            database.acting_for(DEPOT) as other,
+        ):
+            other.execute("set local lock_timeout = '200ms'")
+            lock_drive(other, name)
+
+
 def test_what_another_pass_saw_too_stays(ada: Browser, database: Database) -> None:
     path = defects_of(ada)[0]
     page = pass_of(ada, path)
@@ -93,6 +111,8 @@ def test_what_another_pass_saw_too_stays(ada: Browser, database: Database) -> No
     void(ada, page, reason="pictures_unfit")
     assert defects_of(ada) == [path]
     assert "3 pictures on 1 drives" in ada.get(path)
+    restore(ada, page)
+    assert "5 pictures on 2 drives" in ada.get(path)
 
 
 def test_new_results_of_a_void_pass_do_not_count(ada: Browser, database: Database) -> None:
@@ -121,6 +141,8 @@ def test_new_results_of_a_void_pass_do_not_count(ada: Browser, database: Databas
         ({"void": "true", "reason": "kite"}, "Choose why"),
         ({"void": "true", "reason": "a_test", "note": "x" * 501}, "500 characters"),
         ({"void": "false"}, "somebody was quicker"),
+        ({"void": "maybe"}, "not understood"),
+        ({"void": "true", "reason": "a_test", "note": "a\0b"}, "cannot be kept"),
     ],
 )
 def test_a_word_that_says_too_little_is_answered(

@@ -124,9 +124,28 @@ def test_a_defect_goes_from_ordered_to_verified_and_no_other_way() -> None:
         order, lines=(replace(order.lines[0], state=DefectState.REPAIRED), order.lines[1])
     )
     assert follow(done, an_event(done, EventKind.VERIFIED)) == {first: DefectState.VERIFIED}
-    for kind in (EventKind.MADE_SAFE, EventKind.REPAIRED, EventKind.CANCELLED):
+    for kind in (EventKind.MADE_SAFE, EventKind.REPAIRED):
         with pytest.raises(RuleError, match="cannot be"):
             follow(done, an_event(done, kind))
+
+
+def test_what_is_done_stays_done_when_the_rest_is_cancelled_or_accepted_late() -> None:
+    order = an_order(approved(), approved())
+    partly = replace(
+        order, lines=(replace(order.lines[0], state=DefectState.REPAIRED), order.lines[1])
+    )
+    assert follow(partly, an_event(partly, EventKind.CANCELLED)) == {
+        order.lines[1].defect_id: DefectState.APPROVED
+    }
+    assert follow(partly, an_event(partly, EventKind.ACCEPTED)) == {}
+    whole = replace(partly, lines=partly.lines[:1])
+    with pytest.raises(RuleError, match="left to be cancelled"):
+        follow(whole, an_event(whole, EventKind.CANCELLED))
+
+
+def test_what_was_approved_without_a_category_is_approved_again_first() -> None:
+    with pytest.raises(RuleError, match="approve it again"):
+        an_order(approved(""))
 
 
 def test_what_cannot_have_happened_is_refused() -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import OrganisationId
 
 APP_ROLE = "roadwear_app"
@@ -83,6 +83,11 @@ class Database:
         except psycopg.errors.UndefinedTable as error:
             raise OutageError(
                 "the database has not been prepared; run: roadwear db migrate"
+            ) from error
+        except psycopg.DataError as error:
+            raise RuleError(
+                "What was sent has a sign or a number in it that cannot be kept. Nothing was "
+                "recorded."
             ) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise OutageError(f"the database failed: {_first_line(error)}") from error

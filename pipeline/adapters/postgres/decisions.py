@@ -172,11 +172,13 @@ def claim_of(connection: Connection, defect_id: DefectId, now: datetime) -> Clai
     return None if row is None else Claim(**row)
 
 
-def wake_watched(connection: Connection, authority: OrganisationId, today: date) -> int:
-    """Put what was to be watched until today back among what waits; return how many."""
+def wake_watched(
+    connection: Connection, authority: OrganisationId, today: date
+) -> tuple[DefectId, ...]:
+    """Put what was to be watched until today back among what waits; return which."""
     found = connection.execute(
         "update roadwear.defect set state = 'queued', watch_until = null, version = version + 1 "
-        "where authority_id = %s and state = 'watched' and watch_until <= %s",
+        "where authority_id = %s and state = 'watched' and watch_until <= %s returning defect_id",
         (authority, today),
     )
-    return found.rowcount
+    return tuple(DefectId(row["defect_id"]) for row in found)

@@ -304,9 +304,10 @@ def load_evidence(
     """Return the pictures of defects: close views first, the surest first."""
     rows = connection.execute(
         "select m.defect_id, s.observation_id, s.kind, s.blob_key, s.taken_at, s.width_px, "
-        "s.height_px, s.bystanders, o.confidence, o.range_m "
+        "s.height_px, s.bystanders, o.confidence, o.range_m, r.state = 'void' as is_void "
         "from roadwear.current_membership m join roadwear.still s using (observation_id) "
         "join roadwear.observation o using (observation_id) "
+        "join roadwear.run r on r.run_id = o.run_id "
         "where m.defect_id = any(%s) order by s.kind, o.range_m, o.confidence desc, s.blob_key",
         (list(defects),),
     )
@@ -314,6 +315,14 @@ def load_evidence(
     for row in rows:
         found[row["defect_id"]].append(row)
     return {name: tuple(stills) for name, stills in found.items()}
+
+
+def is_emptied(connection: Connection, defect_id: DefectId) -> bool:
+    """Return whether nothing that counts shows a defect any more."""
+    row = connection.execute(
+        "select emptied_at from roadwear.defect where defect_id = %s", (defect_id,)
+    ).fetchone()
+    return row is not None and row["emptied_at"] is not None
 
 
 def mark_shown(connection: Connection, defect_id: DefectId, now: datetime) -> None:
@@ -344,6 +353,8 @@ def _constraints(connection: Connection, ids: Sequence[ObservationId]) -> tuple[
 def _upsert(connection: Connection, authority: OrganisationId, defect: Defect) -> None:
     """Write a defect; its instants are set once, from its sightings."""
     depth = defect.depth_mm
+    if defect.state is DefectState.QUEUED and defect.repaired_at is not None:
+        _reopen(connection, defect)
     connection.execute(
         """
         insert into roadwear.defect as d (defect_id, authority_id, kind, state, at, var_e,
@@ -368,7 +379,9 @@ def _upsert(connection: Connection, authority: OrganisationId, defect: Defect) -
           width_m = excluded.width_m, width_sigma_m = excluded.width_sigma_m,
           length_m = excluded.length_m, length_sigma_m = excluded.length_sigma_m,
           size_how = excluded.size_how, version = excluded.version, emptied_at = null,
-          captured_at = excluded.captured_at, last_seen_at = excluded.last_seen_at
+          captured_at = excluded.captured_at, last_seen_at = excluded.last_seen_at,
+          depth_mm = excluded.depth_mm, depth_sigma_mm = excluded.depth_sigma_mm,
+          depth_how = excluded.depth_how
         """,
         {
             "defect_id": defect.defect_id,
@@ -395,6 +408,25 @@ def _upsert(connection: Connection, authority: OrganisationId, defect: Defect) -
             "version": defect.version,
             "first": defect.first_seen_at,
             "last": defect.last_seen_at,
+            "seen": list(defect.observation_ids),
+        },
+    )
+
+
+def _reopen(connection: Connection, defect: Defect) -> None:
+    """Begin anew with what is found again after its repair: its clocks are those of the finding."""
+    connection.execute(
+        "update roadwear.defect set reopened_at = now(), first_shown_at = null, "
+        "decided_at = null, ordered_at = null, accepted_at = null, "
+        "detected_at = coalesce((select min(o.recorded_at) from roadwear.observation o "
+        "where o.observation_id = any(%(seen)s) and o.seen_at > %(repaired)s), detected_at), "
+        "received_at = coalesce((select min(c.received_at) from roadwear.observation o "
+        "join roadwear.clip c using (owner_id, clip_sha256) "
+        "where o.observation_id = any(%(seen)s) and o.seen_at > %(repaired)s), received_at) "
+        "where defect_id = %(name)s and state in ('repaired', 'verified')",
+        {
+            "name": defect.defect_id,
+            "repaired": defect.repaired_at,
             "seen": list(defect.observation_ids),
         },
     )

@@ -21,7 +21,8 @@ def raise_alerts(
         "select q.defect_id, q.category, d.version from roadwear.queue_entry q "
         "join roadwear.defect d using (defect_id) where q.authority_id = %s "
         "and q.category = any(%s) and not exists (select 1 from roadwear.alert a "
-        "where a.defect_id = q.defect_id and a.raised_at >= coalesce(d.decided_at, '-infinity'))",
+        "where a.defect_id = q.defect_id and a.raised_at >= "
+        "coalesce(greatest(d.decided_at, d.reopened_at), '-infinity'))",
         (authority, list(categories)),
     ).fetchall()
     for row in rows:

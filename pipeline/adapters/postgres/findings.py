@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
-from pipeline.adapters.postgres.voiding import is_void
+from pipeline.adapters.postgres.drive_words import is_void, lock_drive
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, FrameRef
 from pipeline.domain.ids import ClipSha256, RunId
@@ -64,6 +64,7 @@ def save_findings(
         False if the run is stored and current, in which case nothing was written.
     """
     run = findings.run
+    lock_drive(connection, drive.drive_id)
     connection.execute(
         "select pg_advisory_xact_lock(hashtextextended('run ' || %s || %s, 0))",
         (str(drive.owner_id), run.piece.clip_sha256),

@@ -1,10 +1,12 @@
 """One open gathering on PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from uuid import uuid4
 
 from pipeline.adapters.postgres import decisions, defects, duty, orders, roads
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.passes import load_passes
+from pipeline.adapters.postgres.voiding import camera_pass_words
 from pipeline.domain.condition import PassOver
 from pipeline.domain.defects import Area, Defect, DefectChange, DefectState
 from pipeline.domain.ids import (
@@ -13,7 +15,6 @@ from pipeline.domain.ids import (
     EventId,
     ObservationId,
     OrganisationId,
-    natural_uuid,
 )
 from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.ports import Clock
@@ -69,12 +70,12 @@ class PostgresGathering:
         """Keep that a camera pass bears out a repair."""
         *_, order = orders.orders_of(self._connection, defect.defect_id)
         event = OrderEvent(
-            event_id=EventId(natural_uuid("verified", order.order_id, defect.defect_id)),
+            event_id=EventId(uuid4()),
             order_id=order.order_id,
             defect_id=defect.defect_id,
             kind=EventKind.VERIFIED,
             happened_at=by.at,
-            said_by=f"camera pass {by.drive_id}",
+            said_by=camera_pass_words(by.drive_id),
         )
         states = {defect.defect_id: DefectState.VERIFIED}
         orders.save_event(self._connection, self._authority, event, states)

@@ -15,7 +15,8 @@ def load_instants(
         "select d.defect_id, d.captured_at, d.received_at, d.detected_at, d.first_shown_at, "
         "d.ordered_at, d.accepted_at, (select max(x.decided_at) from roadwear.decision x "
         "where x.defect_id = d.defect_id and x.move <> 'undo' and not exists (select 1 "
-        "from roadwear.decision u where u.takes_back = x.decision_id)) as decided_at "
+        "from roadwear.decision u where u.takes_back = x.decision_id) "
+        "and x.decided_at > coalesce(d.reopened_at, '-infinity')) as decided_at "
         "from roadwear.defect d where d.defect_id = any(%s)",
         (list(defects),),
     )

@@ -30,7 +30,7 @@ def load_judged(connection: Connection, authority: OrganisationId) -> tuple[Judg
         from last join roadwear.defect d using (defect_id)
         join roadwear.current_membership m using (defect_id)
         join roadwear.observation o using (observation_id)
-        join roadwear.run r on r.run_id = o.run_id
+        join roadwear.run r on r.run_id = o.run_id and r.state <> 'void'
         join roadwear.drive v on v.drive_id = o.drive_id
         left join roadwear.vehicle f on f.vehicle_id = v.vehicle_id
         join roadwear.clip c on c.owner_id = o.owner_id and c.clip_sha256 = o.clip_sha256

@@ -26,7 +26,8 @@ from pipeline.domain.orders import (
 )
 from pipeline.domain.responding import ClockStart, ResponseTime, Unit
 
-_MOST_ORDERS = 500
+MOST_APPROVED = 500
+_MOST_ORDERS = 200
 
 
 def lock_orders(connection: Connection, authority: OrganisationId) -> None:
@@ -58,19 +59,21 @@ def load_approved(
         authority: Whose.
         names: Only these, each held until the end of the transaction; None for all.
     """
+    if names is not None:
+        _lock_defects(connection, names)
     rows = connection.execute(
-        "select d.defect_id, d.detected_at, x.decided_at, x.category "
+        "select d.defect_id, d.detected_at, d.emptied_at, x.decided_at, x.category "
         "from roadwear.defect d join lateral (select decided_at, category from roadwear.decision "
         "x where x.defect_id = d.defect_id and x.move = 'approve' and not exists (select 1 "
         "from roadwear.decision u where u.takes_back = x.decision_id) "
         "order by decided_at desc limit 1) x on true where d.authority_id = %(a)s "
         "and d.state = 'approved' and (%(names)s::uuid[] is null or d.defect_id = any(%(names)s)) "
         "order by x.decided_at, d.defect_id limit %(most)s",
-        {"most": _MOST_ORDERS, "a": authority, "names": None if names is None else list(names)},
+        {"most": MOST_APPROVED, "a": authority, "names": None if names is None else list(names)},
     ).fetchall()
     found = []
     for row in rows:
-        defect = load_defect(connection, DefectId(row["defect_id"]), lock=names is not None)
+        defect = load_defect(connection, DefectId(row["defect_id"]))
         if defect is not None:
             found.append(
                 Approved(
@@ -78,9 +81,18 @@ def load_approved(
                     category=row["category"] or "",
                     detected_at=row["detected_at"],
                     decided_at=row["decided_at"],
+                    still_counts=row["emptied_at"] is None,
                 )
             )
     return tuple(found)
+
+
+def _lock_defects(connection: Connection, names: Sequence[DefectId]) -> None:
+    """Hold defects until commit, in the order in which everybody does."""
+    connection.execute(
+        "select 1 from roadwear.defect where defect_id = any(%s) order by defect_id for update",
+        (list(names),),
+    )
 
 
 def save_order(connection: Connection, authority: OrganisationId, order: WorksOrder) -> None:
@@ -135,11 +147,14 @@ def order_called(
 
 
 def load_orders(connection: Connection, authority: OrganisationId) -> tuple[WorksOrder, ...]:
-    """Return an authority's newest orders, the newest first."""
+    """Return all of an authority's open orders and its newest ones, the newest first."""
     rows = connection.execute(
-        "select * from roadwear.works_order where authority_id = %s order by ordered_at desc, "
-        "number desc limit %s",
-        (authority, _MOST_ORDERS),
+        "select * from roadwear.works_order where authority_id = %(a)s and (order_id in ("
+        "select l.order_id from roadwear.works_order_line l join roadwear.defect d "
+        "using (defect_id) where l.authority_id = %(a)s and d.state in ('ordered', 'made_safe')) "
+        "or order_id in (select order_id from roadwear.works_order where authority_id = %(a)s "
+        "order by ordered_at desc limit %(most)s)) order by ordered_at desc, number desc",
+        {"a": authority, "most": _MOST_ORDERS},
     ).fetchall()
     return tuple(_order(connection, row) for row in rows)
 
@@ -193,6 +208,7 @@ def save_event(
             "from roadwear.works_order_line where order_id = %s)",
             (event.happened_at, event.order_id),
         )
+    _lock_defects(connection, list(states))
     for defect_id, state in states.items():
         connection.execute(
             "update roadwear.defect set state = %(state)s, version = version + 1, "
@@ -216,10 +232,8 @@ def load_events(connection: Connection, order_id: OrderId) -> tuple[OrderEvent, 
 
 def _order(connection: Connection, row: Mapping[str, Any]) -> WorksOrder:
     events = load_events(connection, row["order_id"])
-    now: dict[DefectId, DefectState] = {}
-    for event in events:
-        if event.defect_id is not None:
-            now[event.defect_id] = _AFTER[event.kind]
+    names = [DefectId(UUID(line["defect_id"])) for line in row["lines"]]
+    now = _states(names, events)
     cancelled = any(event.kind is EventKind.CANCELLED for event in events)
     fields = row["fields"]
     return WorksOrder(
@@ -235,9 +249,7 @@ def _order(connection: Connection, row: Mapping[str, Any]) -> WorksOrder:
                 "adoption": Adoption(fields["adoption"]),
             }
         ),
-        lines=tuple(
-            _line(one, DefectState.APPROVED if cancelled else None, now) for one in row["lines"]
-        ),
+        lines=tuple(_line(one, now[name]) for one, name in zip(row["lines"], names, strict=True)),
         ordered_at=row["ordered_at"],
         policy_sha256=row["policy_sha256"],
         accepted_at=next(
@@ -247,23 +259,32 @@ def _order(connection: Connection, row: Mapping[str, Any]) -> WorksOrder:
     )
 
 
+def _states(names: Sequence[DefectId], events: Sequence[OrderEvent]) -> dict[DefectId, DefectState]:
+    """Return what events made of an order's defects."""
+    now = dict.fromkeys(names, DefectState.ORDERED)
+    for event in events:
+        if event.defect_id is not None:
+            now[event.defect_id] = _AFTER[event.kind]
+        elif event.kind is EventKind.CANCELLED:
+            waits = {DefectState.ORDERED, DefectState.MADE_SAFE}
+            left = [name for name, state in now.items() if state in waits]
+            now |= dict.fromkeys(left, DefectState.APPROVED)
+    return now
+
+
 _AFTER = {
     EventKind.MADE_SAFE: DefectState.MADE_SAFE,
     EventKind.REPAIRED: DefectState.REPAIRED,
     EventKind.NOT_FOUND: DefectState.SITE_VISIT,
     EventKind.VERIFIED: DefectState.VERIFIED,
+    EventKind.DOUBTED: DefectState.REPAIRED,
 }
 
 
-def _line(
-    said: Mapping[str, Any],
-    all_are: DefectState | None,
-    now: Mapping[DefectId, DefectState],
-) -> OrderLine:
-    name = DefectId(UUID(said["defect_id"]))
+def _line(said: Mapping[str, Any], state: DefectState) -> OrderLine:
     respond = said["respond"]
     return OrderLine(
-        defect_id=name,
+        defect_id=DefectId(UUID(said["defect_id"])),
         category=said["category"],
         respond=None
         if respond is None
@@ -277,7 +298,7 @@ def _line(
         width_m=Measurement(**said["width_m"]),
         length_m=Measurement(**said["length_m"]),
         depth_mm=None if said["depth_mm"] is None else Measurement(**said["depth_mm"]),
-        state=all_are or now.get(name, DefectState.ORDERED),
+        state=state,
     )
 
 

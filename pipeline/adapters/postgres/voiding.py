@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import uuid4
 
 from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.drive_words import is_void, lock_drive
+from pipeline.adapters.postgres.orders import save_event
+from pipeline.domain.defects import DefectState
 from pipeline.domain.errors import RuleError
-from pipeline.domain.ids import DefectId, DriveId, OrganisationId
+from pipeline.domain.ids import DefectId, DriveId, EventId, OrganisationId
 from pipeline.domain.looks import NotLookedReason
+from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.voiding import DriveWord, VoidReason
 
 
@@ -49,21 +54,13 @@ class CameraPass:
         return bool(self.said) and self.said[-1].reason is not None
 
 
-def is_void(connection: Connection, drive_id: DriveId) -> bool:
-    """Return whether a person's word that a drive is void holds."""
-    row = connection.execute(
-        "select is_void from roadwear.drive_word where drive_id = %s order by ordinal desc limit 1",
-        (drive_id,),
-    ).fetchone()
-    return row is not None and bool(row["is_void"])
-
-
 def save_drive_word(connection: Connection, authority: OrganisationId, word: DriveWord) -> None:
     """Keep a word, and let what the drive showed count or not; gathering has to follow.
 
     Raises:
         RuleError: The drive is so already, or there is none.
     """
+    lock_drive(connection, word.drive_id)
     drive = connection.execute(
         "select owner_id from roadwear.drive where drive_id = %s and authority_id = %s",
         (word.drive_id, authority),
@@ -85,6 +82,35 @@ def save_drive_word(connection: Connection, authority: OrganisationId, word: Dri
         "update roadwear.run set state = %s where drive_id = %s and state = %s",
         (after, word.drive_id, before),
     )
+
+
+def doubt_verified(
+    connection: Connection, authority: OrganisationId, drive_id: DriveId, now: datetime
+) -> None:
+    """Take back that a drive bore out repairs: it does not count any more."""
+    rows = connection.execute(
+        "select l.order_id, l.defect_id from roadwear.works_order_line l "
+        "join roadwear.defect d using (defect_id) where l.authority_id = %s "
+        "and d.state = 'verified' and (select e.said_by from roadwear.order_event e "
+        "where e.order_id = l.order_id and e.defect_id = l.defect_id and e.kind = 'verified' "
+        "order by e.ordinal desc limit 1) = %s order by l.defect_id",
+        (authority, camera_pass_words(drive_id)),
+    ).fetchall()
+    for row in rows:
+        event = OrderEvent(
+            event_id=EventId(uuid4()),
+            order_id=row["order_id"],
+            defect_id=row["defect_id"],
+            kind=EventKind.DOUBTED,
+            happened_at=now,
+            said_by=camera_pass_words(drive_id),
+        )
+        save_event(connection, authority, event, {row["defect_id"]: DefectState.REPAIRED})
+
+
+def camera_pass_words(drive_id: DriveId) -> str:
+    """Return how a camera pass is called where it says something of an order."""
+    return f"camera pass {drive_id}"
 
 
 def load_drives_of(connection: Connection, defect_id: DefectId) -> tuple[DriveId, ...]:

@@ -12,6 +12,7 @@ alter table roadwear.decision
   add column seen_kind text;
 create unique index decision_taken_back_once on roadwear.decision (takes_back);
 alter table roadwear.defect add column said_kind text, add column watch_until date;
+create index defect_watched on roadwear.defect (authority_id, watch_until) where state = 'watched';
 
 -- What was measured on site, and how; the last of a quantity holds.
 create table roadwear.measured (

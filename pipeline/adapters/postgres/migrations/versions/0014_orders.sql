@@ -36,39 +36,24 @@ create table roadwear.order_event (
 );
 create index order_event_of_order on roadwear.order_event (order_id, ordinal);
 
-alter table roadwear.defect add column repaired_at timestamptz;
-
--- Systems outside that tell what became of orders: each has a key, of which the hash is kept.
-create table roadwear.outside (
-  outside_id uuid primary key,
-  authority_id uuid not null references roadwear.organisation,
-  name text not null,
-  token_sha256 text not null unique,
-  added_by text not null,
-  added_at timestamptz not null default now(),
-  unique (authority_id, name)
-);
+-- A defect that is found again after its repair begins anew: its instants are those of the finding.
+alter table roadwear.defect
+  add column repaired_at timestamptz, add column reopened_at timestamptz;
 
 do $$
 declare name text;
 begin
-  foreach name in array array['works_order', 'works_order_line', 'order_event', 'outside'] loop
+  foreach name in array array['works_order', 'works_order_line', 'order_event'] loop
     execute format('create trigger only_added before update or delete on roadwear.%I
                     for each statement execute function roadwear.refuse_change()', name);
     execute format('grant select, insert on roadwear.%I to roadwear_app', name);
     execute format('alter table roadwear.%I enable row level security', name);
     execute format('alter table roadwear.%I force row level security', name);
-    if name <> 'outside' then
-      execute format('create policy own on roadwear.%I using
-        (authority_id = roadwear.acting_for())', name);
-    end if;
+    execute format('create policy own on roadwear.%I using
+      (authority_id = roadwear.acting_for())', name);
   end loop;
   execute 'create trigger logged after insert on roadwear.works_order
            for each row execute function roadwear.log_row(''order_id'')';
   execute 'create trigger logged after insert on roadwear.order_event
            for each row execute function roadwear.log_row(''event_id'')';
 end $$;
--- The key comes before the organisation is known: then one row may be looked up.
-create policy own on roadwear.outside using (
-  authority_id = roadwear.acting_for()
-  or token_sha256 = nullif(current_setting('roadwear.token_sha256', true), ''));
