@@ -403,25 +403,6 @@ def test_what_cannot_be_joined_or_split_is_refused_in_words(
     assert sorted(defects_of(ada)) == [first]
 
 
-def test_every_route_is_known_here(client: TestClient) -> None:
-    known = {
-        "/health", "/", "/sign-in", "/sign-out", "/queue", "/static", "/defects/{defect_id}",
-        "/defects/{defect_id}/pictures/{number}", "/defects/{defect_id}/decision",
-        "/defects/{defect_id}/join", "/defects/{defect_id}/split",
-            "/defects/{defect_id}/depth", "/defects/{defect_id}/claim",
-            "/passes/{drive_id}", "/passes/{drive_id}/void", "/orders", "/orders/new",
-            "/duty", "/duty/{duty_id}/end",
-            "/alerts/{alert_id}/acknowledge",
-            "/orders/{order_id}", "/orders/{order_id}/event", "/orders/{order_id}/order.{kind}",
-            "/words/{word_id}/take-back",
-        "/fleet", "/fleet/key", "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer",
-        "/fleet/drives/{drive_id}",
-        "/fleet/vehicles",
-    }  # fmt: skip
-
-    assert {route.path for route in client.app.routes} == known  # type: ignore[attr-defined]
-
-
 def test_wrong_password_and_unknown_address_are_told_alike(client: TestClient) -> None:
     wrong = another(client).sign_in("ada@depot.example", password=WRONG, status=401)
     unknown = another(client).sign_in("nobody@depot.example", password=WRONG, status=401)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipeline.adapters.clock_system import SystemClock
-from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.drive_words import lock_drive
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
@@ -83,6 +83,11 @@ def test_what_was_decided_stays_decided(ada: Browser) -> None:
     assert "Camera passes that do not count" in words
 
 
+def locked_at_once(connection: Connection, name: DriveId) -> None:
+    connection.execute("set local lock_timeout = '200ms'")
+    lock_drive(connection, name)
+
+
 def test_a_pass_that_is_voided_while_its_results_are_stored_stays_void(
     ada: Browser, database: Database
 ) -> None:
@@ -95,8 +100,7 @@ def test_a_pass_that_is_voided_while_its_results_are_stored_stays_void(
             pytest.raises(OutageError, match="lock timeout"),
             database.acting_for(DEPOT) as other,
         ):
-            other.execute("set local lock_timeout = '200ms'")
-            lock_drive(other, name)
+            locked_at_once(other, name)
 
 
 def test_what_another_pass_saw_too_stays(ada: Browser, database: Database) -> None:

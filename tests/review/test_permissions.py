@@ -1,0 +1,222 @@
+"""Who may do what: every route, for every role, for another council, and for nobody."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipeline.adapters.clock_system import SystemClock
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.duty import raise_alerts
+from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.log import log_lines
+from pipeline.domain.ids import organisation_id
+from pipeline.domain.uk_time import LONDON
+from tests.builders import an_observation
+from tests.review.browsing import Browser, another, defects_of
+from tests.stored import gather, store_findings
+
+DEPOT = organisation_id("depot")
+SEES, REFUSED, NOTHING, SIGN_IN = "sees", "role", "nothing", "sign in"
+
+# What each may see: engineers, fleet staff and operations of the council; of another; nobody.
+PAGES = {
+    "/queue": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/defects/{defect_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/pictures/{number}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/passes/{drive_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/orders": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/orders/new": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/orders/{order_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
+}
+# What each may do; whoever may not changes nothing.
+FORMS = {
+    "/defects/{defect_id}/claim": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/depth": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/decision": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/join": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/split": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/passes/{drive_id}/void": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/orders": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/orders/{order_id}/event": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/duty": (SEES, REFUSED, SEES, NOTHING, SIGN_IN),
+    "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+}
+# Open to all, a depot's by its key (tests/review/test_fleet.py), or tried in their own tests.
+OTHERS = {
+    "/", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
+    "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
+    "/fleet/vehicles", "/duty/{duty_id}/end", "/words/{word_id}/take-back",
+}  # fmt: skip
+# What is said to another council of what is not its own: the same as of what there is not at all.
+NOTHING_WORDS = (
+    "There is no such", "not approved any more", "or there is no such alert", "Choose an engineer",
+)  # fmt: skip
+WHO = ("ada@depot", "fay@depot", "ops@depot", "eve@other", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """What there is of the council."""
+
+    waiting: str
+    other: str
+    pictured: str
+    approved: str
+    order: str
+    drive: str
+    alert: str
+    sighting: str
+    ada: str
+
+
+@pytest.fixture
+def things(ada: Browser, database: Database) -> Things:
+    """Make a queue, an order, a camera pass, a possible emergency."""
+    ledger = PostgresLedger(database, SystemClock())
+    seen = [
+        an_observation(east, 0, drive="more", second=900 + n, width_m=0.5)
+        for n, east in enumerate((100.0, 100.0, 110.0, 110.0, 120.0, 120.0))
+    ]
+    gather(ledger, store_findings(ledger, seen, authority="depot"))
+    paths = defects_of(ada)
+    for path in paths[:2]:
+        ada.get(path)
+        ada.approve(path)
+    name = paths[0].rpartition("/")[2]
+    said = {"csrf": ada.csrf, "defect": name, "repair": "permanent", "traffic": "none"}
+    order = ada.client.post("/orders", data=said).url.path.rpartition("/")[2]
+    with database.acting_for(DEPOT) as connection:
+        raise_alerts(connection, DEPOT, ["CAT2H", "CAT2M", "CAT1_24"], SystemClock().now())
+        found = connection.execute(
+            "select (select alert_id from roadwear.alert limit 1) as alert, "
+            "(select drive_id from roadwear.drive limit 1) as drive, "
+            "(select observation_id from roadwear.current_membership where defect_id = %s "
+            "order by observation_id limit 1) as sighting, (select person_id from roadwear.person "
+            "where name = 'Ada') as ada",
+            (UUID(paths[2].rpartition("/")[2]),),
+        ).fetchone()
+    assert found is not None
+    ids = [path.rpartition("/")[2] for path in paths]
+    return Things(
+        ids[2], ids[3], ids[0], ids[1], order, str(found["drive"]), str(found["alert"]),
+        str(found["sighting"]), str(found["ada"]),
+    )  # fmt: skip
+
+
+def address(route: str, things: Things) -> str:
+    kind = {"defect_id": things.waiting, "drive_id": things.drive, "order_id": things.order,
+            "alert_id": things.alert, "number": "0", "kind": "csv"}  # fmt: skip
+    if "pictures" in route:
+        kind["defect_id"] = things.pictured
+    return re.sub(r"\{(\w+)\}", lambda found: kind[found[1]], route)
+
+
+def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[str, str]:
+    """Return a form that would be carried out, if it may."""
+    now = datetime.now(LONDON)
+    other = things.other
+    return {
+        "/defects/{defect_id}/claim": {},
+        "/defects/{defect_id}/depth": {"depth_mm": "40", "how": "ruler"},
+        "/defects/{defect_id}/decision": {"move": "site_visit"},
+        "/defects/{defect_id}/join": {"other": f"{other}:{version(other)}"},
+        "/defects/{defect_id}/split": {"sighting": things.sighting},
+        "/passes/{drive_id}/void": {"void": "true", "reason": "a_test"},
+        "/orders": {"defect": things.approved, "repair": "permanent", "traffic": "none"},
+        "/orders/{order_id}/event": {"kind": "accepted"},
+        "/duty": {
+            "person": things.ada,
+            "from_at": now.strftime("%Y-%m-%dT%H:%M"),
+            "until_at": (now + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M"),
+        },
+        "/alerts/{alert_id}/acknowledge": {},
+    }[route]
+
+
+def someone(client: TestClient, who: str) -> Browser:
+    browser = another(client)
+    if who:
+        browser.sign_in(f"{who}.example")
+        browser.get("/queue")
+    else:
+        browser.get("/sign-in")
+    return browser
+
+
+def what(answer_path: str, status: int, text: str) -> str:
+    if answer_path == "/sign-in":
+        return SIGN_IN
+    refused = "Only a person with the role" in text or "Only an engineer" in text
+    nothing = any(words in text for words in NOTHING_WORDS)
+    if status == 422 and refused:
+        return REFUSED
+    if status in {404, 422} and nothing:
+        return NOTHING
+    return SEES if status == 200 else f"{status}: {text[:300]}"
+
+
+def test_every_route_has_its_place_in_the_table(client: TestClient) -> None:
+    routes = {route.path for route in client.app.routes}  # type: ignore[attr-defined]
+    assert routes == set(PAGES) | set(FORMS) | OTHERS
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_what_each_sees(client: TestClient, things: Things, who: str) -> None:
+    browser = someone(client, who)
+    found = {}
+    for route in PAGES:
+        answer = browser.client.get(address(route, things))
+        found[route] = what(answer.url.path, answer.status_code, answer.text)
+    assert found == {route: cells[WHO.index(who)] for route, cells in PAGES.items()}
+
+
+@pytest.mark.parametrize("route", FORMS)
+def test_what_each_does_and_that_nobody_else_changes_anything(
+    client: TestClient, database: Database, things: Things, route: str
+) -> None:
+    def lines() -> int:
+        with database.acting_for(DEPOT) as connection:
+            return len(list(log_lines(connection, DEPOT)))
+
+    def version(name: str) -> str:
+        with database.acting_for(DEPOT) as connection:
+            row = connection.execute(
+                "select version from roadwear.defect where defect_id = %s", (UUID(name),)
+            ).fetchone()
+        return str(row["version"]) if row else ""
+
+    found = []
+    for who in reversed(WHO):
+        browser, before = someone(client, who), lines()
+        said = fields(route, things, version)
+        answer = browser.client.post(
+            address(route, things),
+            data={"csrf": browser.csrf, "seen_version": version(things.waiting), **said},
+        )
+        found.append(what(answer.url.path, answer.status_code, answer.text))
+        if found[-1] == SEES and not route.endswith("/claim"):
+            assert lines() > before
+        else:
+            assert lines() == before
+    assert tuple(reversed(found)) == FORMS[route]
+
+
+@pytest.mark.parametrize("route", FORMS)
+def test_no_form_from_elsewhere_is_taken(
+    client: TestClient, ada: Browser, things: Things, route: str
+) -> None:
+    said = fields(route, things, lambda _: "1")
+    for csrf in ("", "forged", str(uuid4())):
+        answer = ada.client.post(
+            address(route, things), data={"csrf": csrf, "seen_version": "1", **said}
+        )
+        assert answer.status_code == 422
+        assert "expired" in answer.text or "not understood" in answer.text
+    del client
