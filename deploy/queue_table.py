@@ -13,7 +13,8 @@ from rich.table import Table
 from deploy.doors import say
 from pipeline import wiring
 from pipeline.adapters.export_geojson import queue_geojson, queue_rows
-from pipeline.adapters.postgres.defects import load_evidence, load_queue
+from pipeline.adapters.postgres.defects import load_evidence
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId, organisation_id

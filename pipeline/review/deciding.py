@@ -19,14 +19,10 @@ from pipeline.adapters.postgres.decisions import (
     save_depth,
     wake_watched,
 )
-from pipeline.adapters.postgres.defects import (
-    load_defect,
-    load_evidence,
-    place_in_queue,
-    save_policy,
-)
+from pipeline.adapters.postgres.defects import load_defect, load_evidence, save_policy
 from pipeline.adapters.postgres.duty import raise_alerts
 from pipeline.adapters.postgres.people import Person, load_qualifications
+from pipeline.adapters.postgres.queue_entries import place_in_queue
 from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.decisions import ChangeReason, Decision, Judgement, Move, RejectReason, Role

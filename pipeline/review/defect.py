@@ -14,7 +14,6 @@ from pipeline.adapters.postgres.decisions import claim, load_decisions
 from pipeline.adapters.postgres.defects import (
     is_emptied,
     load_defect,
-    load_entry,
     load_evidence,
     mark_shown,
 )
@@ -22,6 +21,7 @@ from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.orders import orders_of
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.people import Person, Qualification, load_qualifications
+from pipeline.adapters.postgres.queue_entries import load_entry
 from pipeline.adapters.postgres.queue_pages import beside
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.adapters.postgres.voiding import load_drives_of, load_words_on

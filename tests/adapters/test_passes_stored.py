@@ -4,9 +4,9 @@ import pytest
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.passes import load_passes
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.domain.condition import PassOver
 from pipeline.domain.footage import Drive
 from pipeline.domain.ids import organisation_id

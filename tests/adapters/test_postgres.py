@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database, migrate
-from pipeline.adapters.postgres.defects import load_defect, load_queue
+from pipeline.adapters.postgres.defects import load_defect
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.domain.camera import FoundCamera
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import DefectId, OrganisationId, organisation_id

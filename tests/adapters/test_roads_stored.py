@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.coverage import SectionSpan
 from pipeline.domain.errors import InputError

@@ -11,9 +11,9 @@ import pytest
 from models.datasets import build_dataset, read_dataset_plan, read_manifest
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.decisions import save_decision
-from pipeline.adapters.postgres.defects import load_queue
 from pipeline.adapters.postgres.learning import load_judged, load_unreviewed
 from pipeline.adapters.postgres.people import add_person, load_person
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.domain.decisions import Decision, Judgement, Move, RejectReason, Role
 from pipeline.domain.ids import DecisionId, OrganisationId, organisation_id
 from pipeline.stages.decide import apply_decision

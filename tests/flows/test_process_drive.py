@@ -14,7 +14,7 @@ from deploy.commands_roads import load
 from deploy.ingest import receive
 from flows.process_drive import only_outages, process_drive
 from pipeline import wiring
-from pipeline.adapters.postgres.defects import load_queue
+from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import organisation_id

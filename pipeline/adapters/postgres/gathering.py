@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from pipeline.adapters.postgres import decisions, defects, duty, orders, roads
+from pipeline.adapters.postgres import decisions, defects, duty, orders, queue_entries, roads
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.voiding import camera_pass_words
@@ -90,7 +90,7 @@ class PostgresGathering:
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
         """Replace the authority's queue."""
-        defects.save_queue(self._connection, self._authority, entries)
+        queue_entries.save_queue(self._connection, self._authority, entries)
 
     def raise_alerts(self, categories: Sequence[str]) -> None:
         """Raise what is newly in the queue under categories that are possible emergencies."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.adapters.postgres.database import Connection
-from pipeline.adapters.postgres.defects import entries_with_defects
+from pipeline.adapters.postgres.queue_entries import entries_with_defects
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId, OrganisationId, PersonId
 from pipeline.domain.looks import DefectKind

@@ -1,0 +1,90 @@
+"""The queue, place by place: what a policy proposes for each possible defect."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.adapters.postgres.database import Connection
+from pipeline.adapters.postgres.defects import load_defects
+from pipeline.domain.defects import Defect
+from pipeline.domain.ids import DefectId, OrganisationId
+from pipeline.domain.queue import QueueEntry
+
+
+def save_queue(
+    connection: Connection, authority: OrganisationId, entries: Sequence[QueueEntry]
+) -> None:
+    """Replace an authority's queue; entries that are as they were are left untouched."""
+    connection.execute(
+        "delete from roadwear.queue_entry where authority_id = %s and not (defect_id = any(%s))",
+        (authority, [entry.defect_id for entry in entries]),
+    )
+    place_in_queue(connection, authority, entries)
+
+
+def place_in_queue(
+    connection: Connection, authority: OrganisationId, entries: Sequence[QueueEntry]
+) -> None:
+    """Put possible defects that wait where they belong in the queue; the others stay."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into roadwear.queue_entry as q (defect_id, authority_id, policy_sha256, score, "
+            "impact, likelihood, category, respond_within_h, reasons, detected_at) "
+            "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s, d.detected_at "
+            "from roadwear.defect d "
+            # Who decides on it meanwhile is waited for: what is decided does not come back.
+            "where d.defect_id = %s and d.state = 'queued' and d.emptied_at is null for share "
+            "on conflict (defect_id) do update set "
+            "policy_sha256 = excluded.policy_sha256, score = excluded.score, "
+            "impact = excluded.impact, likelihood = excluded.likelihood, "
+            "category = excluded.category, respond_within_h = excluded.respond_within_h, "
+            "reasons = excluded.reasons, recorded_at = now() "
+            "where (q.policy_sha256, q.score, q.reasons) is distinct from "
+            "(excluded.policy_sha256, excluded.score, excluded.reasons)",
+            [
+                (
+                    authority, e.policy_sha256, e.score, e.impact, e.likelihood, e.category,
+                    e.respond_within_h, list(e.reasons), e.defect_id,
+                )
+                for e in entries
+            ],
+        )  # fmt: skip
+
+
+def load_queue(
+    connection: Connection, authority: OrganisationId
+) -> tuple[tuple[QueueEntry, Defect], ...]:
+    """Return the queue, the most urgent first, each place with its defect."""
+    rows = connection.execute(
+        "select * from roadwear.queue_entry where authority_id = %s order by score desc, defect_id",
+        (authority,),
+    ).fetchall()
+    return entries_with_defects(connection, rows)
+
+
+def entries_with_defects(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[QueueEntry, Defect], ...]:
+    """Return places in the queue, of their rows, each with its defect."""
+    defects = load_defects(connection, tuple(DefectId(row["defect_id"]) for row in rows))
+    return tuple((_entry(row), defects[row["defect_id"]]) for row in rows)
+
+
+def load_entry(connection: Connection, defect_id: DefectId) -> QueueEntry | None:
+    """Return a defect's place in the queue, or None if it is not in it."""
+    row = connection.execute(
+        "select * from roadwear.queue_entry where defect_id = %s", (defect_id,)
+    ).fetchone()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: Mapping[str, Any]) -> QueueEntry:
+    return QueueEntry(
+        defect_id=row["defect_id"],
+        score=row["score"],
+        impact=row["impact"],
+        likelihood=row["likelihood"],
+        category=row["category"],
+        respond_within_h=row["respond_within_h"],
+        reasons=tuple(row["reasons"]),
+        policy_sha256=row["policy_sha256"],
+    )
