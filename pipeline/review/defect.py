@@ -150,8 +150,10 @@ def defect_page(
         defect = load_defect(connection, defect_id)
         if defect is None:
             raise InputError("There is no such defect.")
-        mark_shown(connection, defect_id, desk.clock.now())
-        entry = load_entry(connection, defect_id)
+        if Role.ENGINEER in person.roles:
+            mark_shown(connection, defect_id, desk.clock.now())
+        place = load_entry(connection, defect_id)
+        entry = entry_of(connection, desk, person.organisation_id, defect)
         stills = load_evidence(connection, [defect_id]).get(defect_id, ())
         road = load_road_facts(connection, person.organisation_id, [defect_id]).get(defect_id)
         decisions = load_decisions(connection, defect_id)
@@ -160,13 +162,13 @@ def defect_page(
         of_drives = load_words_on(connection, load_drives_of(connection, defect_id))
         instants = load_instants(connection, [defect_id])[defect_id]
         before, after = beside(
-            connection, person.organisation_id, entry,
+            connection, person.organisation_id, place,
             person=person.person_id, now=desk.clock.now(),
         )  # fmt: skip
         orders = orders_of(connection, defect_id)
-        deciding = _deciding(connection, desk, person, defect, decisions)
+        deciding = _deciding(connection, desk, person, (defect, entry), decisions)
     due = None
-    if entry is not None:
+    if place is not None and entry is not None:
         due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
     return desk.page(
         request,
@@ -189,7 +191,7 @@ def defect_page(
             for drive, said in of_drives.items()
             if said[-1].reason is not None
         ],
-        in_queue=entry is not None,
+        in_queue=place is not None,
         before=before,
         after=after,
         identity=identity,
@@ -204,16 +206,16 @@ def _deciding(
     connection: Connection,
     desk: Desk,
     person: Person,
-    defect: Defect,
+    proposed: tuple[Defect, QueueEntry | None],
     decisions: Sequence[Mapping[str, Any]],
 ) -> Deciding | None:
     """Return what an engineer is offered; None for anybody else. Opening it claims it."""
+    defect, entry = proposed
     if Role.ENGINEER not in person.roles:
         return None
     now, policy = desk.clock.now(), desk.rules.policy[0]
     standing = standing_of(decisions, defect.kind)
     undo = standing.decision_id if standing and standing.leads_to is defect.state else ""
-    entry = entry_of(connection, desk, person.organisation_id, defect)
     taken_by = None
     if entry is not None:
         taken_by = claim(

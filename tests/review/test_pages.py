@@ -273,6 +273,7 @@ def test_only_engineers_decide(client: TestClient, who: str) -> None:
     browser.sign_in(f"{who}@depot.example")
     path = first_defect(browser)
     assert "Your decision" not in browser.get(path)
+    assert "First shown to an engineer not yet" in browser.get(path)
 
     said = {"seen_version": "1", "move": "not_ours"}
     assert "Only a person with the role" in browser.post(f"{path}/decision", said, status=422)
