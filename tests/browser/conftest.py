@@ -23,6 +23,7 @@ from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.stored import RULES, STORE, store_a_queue
 
+NARROW = {"width": 320, "height": 700}
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 
 
@@ -40,6 +41,15 @@ def chromium() -> Iterator[Browser]:
 def faults(page: Page) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [f"{fault['id']}: {fault['help']}" for fault in found]
+
+
+def fits(page: Page) -> bool:
+    """Return whether a page of 320 px is not scrolled sideways (WCAG 1.4.10: 400 % of 1280 px)."""
+    width = page.viewport_size
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    found = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(width or NARROW)  # type: ignore[arg-type]
+    return bool(found <= NARROW["width"])
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import PASSWORD, faults, signed_in
+from tests.browser.conftest import PASSWORD, faults, fits, signed_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -21,6 +21,32 @@ def test_no_page_has_a_fault_that_axe_knows(chromium: Browser, address: str) -> 
     page.get_by_role("button", name="Record my decision").click()
     page.get_by_role("heading", name="There is a problem").wait_for()
     assert faults(page) == []
+    assert fits(page)
+    page.locator("a[href^='/passes/']").first.click()
+    page.get_by_role("heading", name="A camera pass").wait_for()
+    assert faults(page) == []
+    assert fits(page)
+    page.get_by_role("link", name="Duty").click()
+    page.get_by_role("heading", name="Possible emergencies").wait_for()
+    assert faults(page) == []
+    assert fits(page)
+
+
+def test_a_camera_pass_is_voided_and_restored(chromium: Browser, address: str) -> None:
+    page = signed_in(chromium, address, "ada")
+    page.get_by_role("link", name="Possible pothole number 1").click()
+    page.locator("a[href^='/passes/']").first.click()
+    page.get_by_label("Why?").select_option("a_test")
+    page.get_by_role("button", name="Void this camera pass").press("Enter")
+    page.get_by_text("Void: nothing of it counts").wait_for()
+    assert faults(page) == []
+    page.get_by_role("link", name="Queue", exact=True).click()
+    page.get_by_text("Nothing waits for a decision").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="Restore it").press("Enter")
+    page.get_by_text("It counts", exact=True).wait_for()
+    page.get_by_role("link", name="Queue", exact=True).click()
+    page.get_by_role("link", name="Possible pothole number 2").wait_for()
 
 
 def test_two_engineers_at_once_with_the_keyboard(chromium: Browser, address: str) -> None:

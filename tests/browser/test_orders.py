@@ -2,20 +2,9 @@
 
 import re
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import faults, signed_in
-
-NARROW = {"width": 320, "height": 700}
-
-
-def fits(page: Page) -> bool:
-    """Return whether a page of 320 px is not scrolled sideways (WCAG 1.4.10: 400 % of 1280 px)."""
-    width = page.viewport_size
-    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    found = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size(width or NARROW)  # type: ignore[arg-type]
-    return bool(found <= NARROW["width"])
+from tests.browser.conftest import faults, fits, signed_in
 
 
 def test_an_order_from_approval_to_done(chromium: Browser, address: str) -> None:

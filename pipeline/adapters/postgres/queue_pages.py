@@ -72,8 +72,11 @@ def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted)
         values,
     ).fetchall()
     counted = connection.execute(
-        f"select q.category, count(*) as waiting, count(*) filter (where {_LATE}) as late, "  # noqa: S608
+        "select q.category, count(*) as waiting, "
+        "count(*) filter (where q.detected_at < l.before) as late, "
         "count(*) filter (where q.detected_at >= %(since)s) as fresh from roadwear.queue_entry q "
+        "left join unnest(%(late_categories)s::text[], %(late_instants)s::timestamptz[]) "
+        "as l (category, before) on l.category = q.category "
         "where q.authority_id = %(authority)s group by q.category",
         values,
     ).fetchall()
