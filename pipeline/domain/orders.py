@@ -1,5 +1,6 @@
 """Works orders: what a gang needs to know, and what became of it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,8 @@ from pipeline.domain.observations import Measurement
 from pipeline.domain.responding import ClockStart, Due, IsWorkingDay, ResponseTime, due_at
 
 MOST_LINES = 50
+# What a gang has still to do something about.
+WAITS = frozenset({DefectState.ORDERED, DefectState.MADE_SAFE})
 
 
 class RepairType(StrEnum):
@@ -116,6 +119,18 @@ class EventKind(StrEnum):
         }[self]
 
     @property
+    def leads_to(self) -> DefectState | None:
+        """The state that it brings a defect into; None where it brings it into no other."""
+        return {
+            EventKind.MADE_SAFE: DefectState.MADE_SAFE,
+            EventKind.REPAIRED: DefectState.REPAIRED,
+            EventKind.NOT_FOUND: DefectState.SITE_VISIT,
+            EventKind.CANCELLED: DefectState.APPROVED,
+            EventKind.VERIFIED: DefectState.VERIFIED,
+            EventKind.DOUBTED: DefectState.REPAIRED,
+        }.get(self)
+
+    @property
     def is_of_whole_order(self) -> bool:
         """Whether it is said of the order and not of one defect."""
         return self in {EventKind.ACCEPTED, EventKind.CANCELLED}
@@ -213,8 +228,7 @@ class WorksOrder:
     @property
     def is_open(self) -> bool:
         """Whether anything of it is still to be done."""
-        waits = {DefectState.ORDERED, DefectState.MADE_SAFE}
-        return not self.cancelled and any(line.state in waits for line in self.lines)
+        return not self.cancelled and any(line.state in WAITS for line in self.lines)
 
     def due_of(self, line: OrderLine, is_working_day: IsWorkingDay) -> Due | None:
         """Return by when a defect is due; None where its clock has not begun, or there is none."""
@@ -258,3 +272,19 @@ class OrderEvent:
             f"{self.kind.words} is said of "
             f"{'the whole order' if self.kind.is_of_whole_order else 'one defect'}",
         )
+
+
+def states_after(
+    names: Sequence[DefectId], events: Sequence[OrderEvent]
+) -> dict[DefectId, DefectState]:
+    """Return what events, the first first, made of an order's defects."""
+    now = dict.fromkeys(names, DefectState.ORDERED)
+    for event in events:
+        after = event.kind.leads_to
+        if after is None:
+            continue
+        if event.defect_id is not None:
+            now[event.defect_id] = after
+        else:
+            now |= {name: after for name, state in now.items() if state in WAITS}
+    return now

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.ids import DefectId
-from pipeline.domain.orders import Approved, EventKind, OrderEvent, OrderLine, WorksOrder
+from pipeline.domain.orders import WAITS, Approved, EventKind, OrderEvent, OrderLine, WorksOrder
 from pipeline.domain.responding import ClockStart, IsWorkingDay
 from pipeline.domain.roads import RoadFacts
 from pipeline.review.words import Picture, instant_words, pictures, road_words, where_words
@@ -98,8 +98,7 @@ def visit_view(
 
 def order_row(order: WorksOrder, calendar: Calendar, now: datetime) -> OrderRow:
     """Return a line of the list of orders."""
-    waits = {DefectState.ORDERED, DefectState.MADE_SAFE}
-    dues = [order.due_of(line, calendar) for line in order.lines if line.state in waits]
+    dues = [order.due_of(line, calendar) for line in order.lines if line.state in WAITS]
     known = sorted((due for due in dues if due is not None), key=lambda due: due.at)
     counted = dict.fromkeys(DefectState, 0)
     for line in order.lines:

@@ -11,6 +11,7 @@ from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import DefectId, OrderId, PersonId
 from pipeline.domain.orders import (
     MOST_LINES,
+    WAITS,
     Approved,
     EventKind,
     OrderEvent,
@@ -20,15 +21,15 @@ from pipeline.domain.orders import (
 )
 from pipeline.domain.policy import CouncilPolicy
 
-WAITS: Final = frozenset({DefectState.ORDERED, DefectState.MADE_SAFE})
-FOLLOWS: Final[Mapping[EventKind, tuple[frozenset[DefectState], DefectState | None]]] = {
-    EventKind.ACCEPTED: (frozenset(DefectState), None),
-    EventKind.MADE_SAFE: (frozenset({DefectState.ORDERED}), DefectState.MADE_SAFE),
-    EventKind.REPAIRED: (WAITS, DefectState.REPAIRED),
-    EventKind.NOT_FOUND: (WAITS, DefectState.SITE_VISIT),
-    EventKind.CANCELLED: (WAITS, DefectState.APPROVED),
-    EventKind.VERIFIED: (frozenset({DefectState.REPAIRED}), DefectState.VERIFIED),
-    EventKind.DOUBTED: (frozenset({DefectState.VERIFIED}), DefectState.REPAIRED),
+# From which states an event may follow.
+_FOLLOWS: Final[Mapping[EventKind, Collection[DefectState]]] = {
+    EventKind.ACCEPTED: frozenset(DefectState),
+    EventKind.MADE_SAFE: frozenset({DefectState.ORDERED}),
+    EventKind.REPAIRED: WAITS,
+    EventKind.NOT_FOUND: WAITS,
+    EventKind.CANCELLED: WAITS,
+    EventKind.VERIFIED: frozenset({DefectState.REPAIRED}),
+    EventKind.DOUBTED: frozenset({DefectState.VERIFIED}),
 }
 
 
@@ -93,7 +94,7 @@ def follow(order: WorksOrder, event: OrderEvent) -> dict[DefectId, DefectState]:
         raise RuleError("This happened before it was ordered; is the date right?")
     if event.kind is EventKind.ACCEPTED and order.accepted_at is not None:
         raise RuleError(f"Order {order.number} is accepted already.")
-    after = FOLLOWS[event.kind][1]
+    after = event.kind.leads_to
     concerned = _concerned(order, event)
     return {} if after is None else {line.defect_id: after for line in concerned}
 
@@ -104,7 +105,7 @@ def _concerned(order: WorksOrder, event: OrderEvent) -> list[OrderLine]:
     Raises:
         RuleError: There are none, or it cannot have happened to one of them.
     """
-    allowed = FOLLOWS[event.kind][0]
+    allowed = _FOLLOWS[event.kind]
     if event.kind.is_of_whole_order:
         # What is done stays done.
         left = [line for line in order.lines if line.state in allowed]

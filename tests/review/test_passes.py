@@ -7,14 +7,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipeline.adapters.clock_system import SystemClock
-from pipeline.adapters.postgres.database import Connection, Database
+from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.drive_words import lock_drive
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.domain.chain import fault_in
 from pipeline.domain.errors import OutageError
-from pipeline.domain.ids import DefectId, DriveId, organisation_id
+from pipeline.domain.ids import DefectId, organisation_id
 from tests.builders import an_observation
 from tests.review.browsing import Browser, another, defects_of
 from tests.stored import gather, store_findings
@@ -83,24 +83,20 @@ def test_what_was_decided_stays_decided(ada: Browser) -> None:
     assert "Camera passes that do not count" in words
 
 
-def locked_at_once(connection: Connection, name: DriveId) -> None:
-    connection.execute("set local lock_timeout = '200ms'")
-    lock_drive(connection, name)
-
-
-def test_a_pass_that_is_voided_while_its_results_are_stored_stays_void(
-    ada: Browser, database: Database
+def test_whoever_stores_results_waits_for_who_says_a_word_on_the_drive(
+    database: Database, database_urls: tuple[str, str]
 ) -> None:
-    """Whoever stores results waits for who voids, and the other way round."""
-    page = pass_of(ada, defects_of(ada)[0])
-    name = DriveId(UUID(page.rpartition("/")[2]))
+    ledger = PostgresLedger(database, SystemClock())
+    seen = [an_observation(300, 0, drive="later", second=9000 + n) for n in range(3)]
+    drive = store_findings(ledger, seen, authority="depot")
+    impatient = Database(f"{database_urls[1]}?options=-c%20lock_timeout%3D200ms")
+    again = PostgresLedger(impatient, SystemClock())
     with database.acting_for(DEPOT) as connection:
-        lock_drive(connection, name)
-        with (
-            pytest.raises(OutageError, match="lock timeout"),
-            database.acting_for(DEPOT) as other,
-        ):
-            locked_at_once(other, name)
+        lock_drive(connection, drive.drive_id)
+        with pytest.raises(OutageError, match="lock timeout"):
+            store_findings(again, seen, authority="depot", threshold=0.3)
+    store_findings(again, seen, authority="depot", threshold=0.3)
+    impatient.close()
 
 
 def test_what_another_pass_saw_too_stays(ada: Browser, database: Database) -> None:

@@ -178,7 +178,9 @@ def wake_watched(
     """Put what was to be watched until today back among what waits; return which."""
     found = connection.execute(
         "update roadwear.defect set state = 'queued', watch_until = null, version = version + 1 "
-        "where authority_id = %s and state = 'watched' and watch_until <= %s returning defect_id",
+        "where defect_id in (select defect_id from roadwear.defect where authority_id = %s "
+        "and state = 'watched' and watch_until <= %s order by defect_id for update) "
+        "returning defect_id",
         (authority, today),
     )
     return tuple(DefectId(row["defect_id"]) for row in found)

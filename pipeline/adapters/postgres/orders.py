@@ -10,7 +10,7 @@ from uuid import UUID
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import load_defect
 from pipeline.domain.defects import DefectState
-from pipeline.domain.ids import DefectId, EventId, OrderId, OrganisationId, PersonId
+from pipeline.domain.ids import DefectId, OrderId, OrganisationId, PersonId
 from pipeline.domain.observations import Measurement
 from pipeline.domain.orders import (
     Adoption,
@@ -23,6 +23,7 @@ from pipeline.domain.orders import (
     RepairType,
     TrafficManagement,
     WorksOrder,
+    states_after,
 )
 from pipeline.domain.responding import ClockStart, ResponseTime, Unit
 
@@ -135,17 +136,6 @@ def load_order(connection: Connection, order_id: OrderId) -> WorksOrder | None:
     return None if row is None else _order(connection, row)
 
 
-def order_called(
-    connection: Connection, authority: OrganisationId, number: str
-) -> WorksOrder | None:
-    """Return an order by its number; None if there is none."""
-    row = connection.execute(
-        "select * from roadwear.works_order where authority_id = %s and number = %s",
-        (authority, number),
-    ).fetchone()
-    return None if row is None else _order(connection, row)
-
-
 def load_orders(connection: Connection, authority: OrganisationId) -> tuple[WorksOrder, ...]:
     """Return all of an authority's open orders and its newest ones, the newest first."""
     rows = connection.execute(
@@ -167,14 +157,6 @@ def orders_of(connection: Connection, defect_id: DefectId) -> tuple[WorksOrder, 
         (defect_id,),
     ).fetchall()
     return tuple(_order(connection, row) for row in rows)
-
-
-def is_told(connection: Connection, event_id: EventId) -> bool:
-    """Return whether an event is kept already: whoever tells twice tells nothing new."""
-    row = connection.execute(
-        "select 1 from roadwear.order_event where event_id = %s", (event_id,)
-    ).fetchone()
-    return row is not None
 
 
 def save_event(
@@ -233,7 +215,7 @@ def load_events(connection: Connection, order_id: OrderId) -> tuple[OrderEvent, 
 def _order(connection: Connection, row: Mapping[str, Any]) -> WorksOrder:
     events = load_events(connection, row["order_id"])
     names = [DefectId(UUID(line["defect_id"])) for line in row["lines"]]
-    now = _states(names, events)
+    now = states_after(names, events)
     cancelled = any(event.kind is EventKind.CANCELLED for event in events)
     fields = row["fields"]
     return WorksOrder(
@@ -257,28 +239,6 @@ def _order(connection: Connection, row: Mapping[str, Any]) -> WorksOrder:
         ),
         cancelled=cancelled,
     )
-
-
-def _states(names: Sequence[DefectId], events: Sequence[OrderEvent]) -> dict[DefectId, DefectState]:
-    """Return what events made of an order's defects."""
-    now = dict.fromkeys(names, DefectState.ORDERED)
-    for event in events:
-        if event.defect_id is not None:
-            now[event.defect_id] = _AFTER[event.kind]
-        elif event.kind is EventKind.CANCELLED:
-            waits = {DefectState.ORDERED, DefectState.MADE_SAFE}
-            left = [name for name, state in now.items() if state in waits]
-            now |= dict.fromkeys(left, DefectState.APPROVED)
-    return now
-
-
-_AFTER = {
-    EventKind.MADE_SAFE: DefectState.MADE_SAFE,
-    EventKind.REPAIRED: DefectState.REPAIRED,
-    EventKind.NOT_FOUND: DefectState.SITE_VISIT,
-    EventKind.VERIFIED: DefectState.VERIFIED,
-    EventKind.DOUBTED: DefectState.REPAIRED,
-}
 
 
 def _line(said: Mapping[str, Any], state: DefectState) -> OrderLine:
