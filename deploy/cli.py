@@ -12,6 +12,7 @@ from deploy import (
     commands_bench_intake,
     commands_db,
     commands_depot,
+    commands_evidence,
     commands_learn,
     commands_log,
     commands_models,
@@ -19,6 +20,7 @@ from deploy import (
     commands_policy,
     commands_privacy,
     commands_private,
+    commands_records,
     commands_retention,
     commands_rig,
     commands_roads,
@@ -35,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
 app.add_typer(commands_depot.app, name="depot", help="Who may hand in footage.")
+app.add_typer(commands_evidence.app, name="evidence", help="Signed evidence of a street.")
 app.add_typer(commands_log.app, name="log", help="What was said and decided, in a chain.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
@@ -42,6 +45,7 @@ app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_policy.app, name="policy", help="A council's rules and deadlines.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")
 app.add_typer(commands_private.app, name="private", help="Areas of which nothing is kept.")
+app.add_typer(commands_records.app, name="records", help="What the council holds elsewhere.")
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")

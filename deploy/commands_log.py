@@ -1,5 +1,6 @@
 """`roadwear log`: what persons said and decided, in a chain that cannot be changed unseen."""
 
+import getpass
 import sys
 from typing import Annotated
 
@@ -7,10 +8,20 @@ import typer
 
 from deploy.doors import REFUSED, expected_failures, say
 from pipeline import wiring
-from pipeline.adapters.postgres.log import log_head, log_lines, rows_unlike_log
+from pipeline.adapters.mail_smtp import is_address
+from pipeline.adapters.postgres.intake import save_organisation
+from pipeline.adapters.postgres.log import (
+    depositary_of,
+    last_deposit,
+    log_head,
+    log_lines,
+    rows_unlike_log,
+    set_depositary,
+)
 from pipeline.domain.chain import fault_in
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.uk_time import LONDON
 
 app = typer.Typer(no_args_is_help=True)
 Authority = Annotated[str, typer.Option("--authority", help="Whose log.")]
@@ -63,6 +74,32 @@ def export(authority: Authority) -> None:
         with wiring.database(wiring.Settings.from_env()).acting_for(owner) as connection:
             for line in log_lines(connection, owner):
                 sys.stdout.write(f"{line.sha256}\t{line.line}\n")
+
+
+@app.command()
+def deposit(
+    authority: Authority,
+    to: Annotated[
+        str, typer.Option("--with", help="Mail address of a solicitor, auditor …; none: show.")
+    ] = "",
+    nobody: Annotated[bool, typer.Option("--with-nobody", help="Deposit no longer.")] = False,
+) -> None:
+    """Have the log's end sent daily to somebody outside, while `roadwear serve` runs."""
+    with expected_failures():
+        owner = organisation_id(authority)
+        if to and not is_address(to):
+            raise RuleError(f"{to} is no mail address")
+        settings = wiring.Settings.from_env()
+        with wiring.database(settings).acting_for(owner) as connection:
+            if to or nobody:
+                save_organisation(connection, authority)
+                set_depositary(connection, owner, to, said_by=getpass.getuser())
+            known, last = depositary_of(connection, owner), last_deposit(connection, owner)
+        say(f"The log's end is deposited with {known or 'nobody'}.")
+        if last is not None:
+            say(f"Last was line {last[0]}, on {last[1].astimezone(LONDON):%d %B %Y, %H:%M}.")
+        if known and not settings.mail_url:
+            say("No mail server is set: set ROADWEAR_MAIL_URL, or nothing is sent.")
 
 
 def _head(text: str) -> tuple[int, str]:

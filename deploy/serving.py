@@ -1,7 +1,8 @@
 """`roadwear serve`: the engineers' and fleet staff's pages, and the depots' uplink."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import uvicorn
@@ -19,6 +20,7 @@ from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.deciding import wake_all
+from pipeline.review.depositing import Depositor
 from pipeline.review.desk import Desk
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
@@ -32,6 +34,22 @@ _WATCH_EVERY_S = 60.0
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
+def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> Desk:
+    """Return what the pages share, and commands that do what a page does.
+
+    Raises:
+        OutageError: No database is set or running.
+    """
+    return Desk(
+        wiring.database(settings),
+        wiring.blobs(settings),
+        wiring.clock(),
+        Rules(policy=wiring.policy(settings), line=settings.line(), grid=wiring.grid_now()),
+        (receiving or receiving_of(settings)).store.store_id,
+        wiring.signers(settings),
+    )
+
+
 def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     """Return the whole application: pages and uplink.
 
@@ -39,13 +57,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         OutageError: No database is set or running.
     """
     receiving = receiving_of(settings)
-    desk = Desk(
-        wiring.database(settings),
-        wiring.blobs(settings),
-        wiring.clock(),
-        Rules(policy=wiring.policy(settings), line=settings.line(), grid=wiring.grid_now()),
-        receiving.store.store_id,
-    )
+    desk = desk_of(settings, receiving)
     mail = wiring.mail(settings)
     mailing = None
     if mail is not None:
@@ -58,6 +70,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
         )
     reader = BatchReader(receiving, mailing)
     alarm = None if mail is None else Alarm(desk.database, mail, desk.clock, settings.server or "")
+    depositor = None if mail is None else Depositor(desk.database, mail, desk.clock)
     secret_key = wiring.secret_key(settings)
     pages = create_app(desk, secret_key=secret_key, https_only=https_only)
 
@@ -70,7 +83,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         reader.start()
         async with create_task_group() as tasks:
-            tasks.start_soon(_watch, desk, alarm)
+            tasks.start_soon(_watch, desk, alarm, depositor)
             yield
             tasks.cancel_scope.cancel()
         await run_sync(reader.stop)
@@ -93,17 +106,21 @@ def serve(host: str, port: int) -> None:
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
 
 
-async def _watch(desk: Desk, alarm: Alarm | None) -> None:
-    """Tell of emergencies and wake what was watched, each minute, whatever goes wrong."""
+async def _watch(desk: Desk, alarm: Alarm | None, depositor: Depositor | None) -> None:
+    """Do each minute what is due, whatever goes wrong with one of them."""
+    due: dict[str, Callable[[], object]] = {"what is watched is not woken": partial(wake_all, desk)}
+    if alarm is not None:
+        due["possible emergencies are not told"] = alarm.tell
+    if depositor is not None:
+        due["the log's end is not deposited"] = depositor.deposit
     while True:
-        try:
-            await run_sync(wake_all, desk)
-            if alarm is not None:
-                await run_sync(alarm.tell)
-        except OutageError as error:
-            _log.warning("possible emergencies are not told", why=str(error))
-        except Exception:  # noqa: BLE001 - told loudly; the next one must be told all the same
-            _log.exception("possible emergencies are not told")
+        for otherwise, do in due.items():
+            try:
+                await run_sync(do)
+            except OutageError as error:
+                _log.warning(otherwise, why=str(error))
+            except Exception:  # noqa: BLE001 - told loudly; the next one must be done all the same
+                _log.exception(otherwise)
         await sleep(_WATCH_EVERY_S)
 
 

@@ -19,6 +19,7 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.opening import open_database
 from pipeline.adapters.rig_toml import rig_for
+from pipeline.adapters.signing import SignerStore
 from pipeline.adapters.video_pyav import PyAvFootage
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.intake import ReceivedDrive
@@ -191,6 +192,11 @@ def blobs(settings: Settings) -> ObstoreBlobs:
     return ObstoreBlobs.from_location(
         settings.blobs_url or str((settings.home / "blobs").resolve())
     )
+
+
+def signers(settings: Settings) -> SignerStore:
+    """Return where councils' signing keys are kept."""
+    return SignerStore(settings.home / "keys")
 
 
 def mail(settings: Settings) -> SmtpMail | None:

@@ -1,11 +1,13 @@
 """A small queue in a real database, stored the way the line stores it."""
 
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.policy_toml import default_policy
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.signing import SignerStore
 from pipeline.domain.evidence import Still, StillKind
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, Piece
@@ -29,6 +31,7 @@ from pipeline.wiring import grid_now
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 STORE = StoreId(uuid4())
+SIGNERS = SignerStore(Path(__file__).parents[1] / ".roadwear" / "tests" / "keys")
 RULES = Rules(policy=default_policy(), line=LineSettings(), grid=grid_now())
 
 

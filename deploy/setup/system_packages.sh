@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs, with the system's package manager, what is missing of: PostgreSQL with PostGIS, the
-# libraries that OpenCV needs, ExifTool, Python's venv; with "tests" also Chromium. Quick when all is there.
+# libraries that OpenCV and WeasyPrint need with a font, ExifTool, Python's venv; with "tests" also Chromium
+# and Poppler. Quick when all is there.
 set -eu
 wanted=""
 need() { wanted="$wanted $1"; }
@@ -9,10 +10,14 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
 ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || need postgis-for-postgresql
 ldconfig -p 2>/dev/null | grep -q 'libGL\.so\.1' || need libgl1
 ldconfig -p 2>/dev/null | grep -q 'libglib-2\.0\.so\.0' || need libglib2.0-0
+ldconfig -p 2>/dev/null | grep -q 'libpangoft2-1\.0\.so\.0' || need libpangoft2-1.0-0
+ldconfig -p 2>/dev/null | grep -q 'libharfbuzz-subset\.so\.0' || need libharfbuzz-subset0
+ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 || need fonts-dejavu-core
 command -v exiftool >/dev/null 2>&1 || need libimage-exiftool-perl
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
 if [ "${1:-}" = tests ]; then
   [ -x /usr/bin/chromium ] || need chromium
+  command -v pdfsig >/dev/null 2>&1 || need poppler-utils
 fi
 [ -n "$wanted" ] || exit 0
 

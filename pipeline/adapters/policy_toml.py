@@ -117,6 +117,8 @@ def _policy(values: dict[str, Any], sha256: str) -> CouncilPolicy:
         investigatory_levels=tuple(_level(level) for level in values["investigatory_levels"]),
         queue=QueueRule(**values["queue"]),
         passes=tuple(_pass_rule(rule) for rule in values.get("camera_passes", ())),
+        inspections=tuple(_pass_rule(rule) for rule in values.get("inspections", ())),
+        passes_are_inspections=values.get("camera_passes_are_inspections", ""),
         adopted=values.get("adopted", ""),
         bank_holidays=Nation(values.get("bank_holidays", Nation.ENGLAND_AND_WALES)),
         closed=frozenset(values.get("closed", ())),

@@ -1,5 +1,8 @@
 """A chain of log lines: each holds the hash of the one before. Pure.
 
+What is chained are the hashes of the lines, so that some lines can be shown, and of the others the
+hashes alone, and the whole chain can be checked all the same.
+
 >>> first = LogLine(ordinal=1, line='{"ordinal" : 1}', sha256=next_sha256(FIRST, '{"ordinal" : 1}'))
 >>> fault_in([first]) is None
 True
@@ -23,7 +26,7 @@ class LogLine:
     Attributes:
         ordinal: From 1 on, without a gap.
         line: JSON, as it was hashed.
-        sha256: Of the hash before, a line feed, and the line, in UTF-8.
+        sha256: Of the hash before, a line feed, and the line's own SHA-256.
     """
 
     ordinal: int
@@ -33,7 +36,12 @@ class LogLine:
 
 def next_sha256(before: str, line: str) -> str:
     """Return the hash of a line that follows a hash."""
-    return hashlib.sha256(f"{before}\n{line}".encode()).hexdigest()
+    return sha256_of(f"{before}\n{sha256_of(line)}")
+
+
+def sha256_of(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fault_in(lines: Iterable[LogLine], *, head: tuple[int, str] | None = None) -> str | None:

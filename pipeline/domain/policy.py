@@ -116,6 +116,9 @@ class CouncilPolicy:
         source: The page or minute it was taken from.
         matrix_size: 5 for a 5×5 matrix, 4 for 4×4.
         passes: How often a camera is to pass along roads of each hierarchy.
+        inspections: How often the council's own safety inspections are to be made on them.
+        passes_are_inspections: By which minute of which day camera passes count as safety
+            inspections; "" where they do not.
         adopted: By whom and when; "" for an example that nobody has adopted.
         bank_holidays: Whose: england_and_wales, scotland or northern_ireland.
         closed: Days on which the council is closed besides.
@@ -133,6 +136,8 @@ class CouncilPolicy:
     investigatory_levels: tuple[InvestigatoryLevel, ...]
     queue: QueueRule
     passes: tuple[PassRule, ...] = ()
+    inspections: tuple[PassRule, ...] = ()
+    passes_are_inspections: str = ""
     adopted: str = ""
     bank_holidays: str = "england_and_wales"
     closed: frozenset[date] = frozenset()
@@ -140,6 +145,10 @@ class CouncilPolicy:
     def __post_init__(self) -> None:
         """Refuse a matrix with a score that no band, or more than one, answers for."""
         require_positive(matrix_size=self.matrix_size)
+        require(
+            bool(self.adopted) or not self.passes_are_inspections,
+            "only an adopted policy can say that camera passes are inspections",
+        )
         size = range(1, self.matrix_size + 1)
         for score in sorted({impact * likelihood for impact in size for likelihood in size}):
             hits = [b.category for b in self.bands if b.min_score <= score <= b.max_score]

@@ -18,6 +18,7 @@ from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.duty import add_duty
+from pipeline.review.evidence import add_evidence
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity
 from pipeline.review.orders import add_orders
@@ -60,6 +61,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_passes(app, desk)
     add_orders(app, desk)
     add_duty(app, desk)
+    add_evidence(app, desk)
     add_fleet(app, desk)
     return app
 

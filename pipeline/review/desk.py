@@ -10,6 +10,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
 
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.people import Person, load_person
+from pipeline.adapters.signing import SignerStore
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
@@ -40,7 +41,13 @@ class Desk:
     """What the routes share: the database, the pictures, the clock, the templates."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, clock: Clock, rules: Rules, store: StoreId
+        self,
+        database: Database,
+        blobs: Blobs,
+        clock: Clock,
+        rules: Rules,
+        store: StoreId,
+        signers: SignerStore,
     ) -> None:
         """Prepare the templates.
 
@@ -50,8 +57,10 @@ class Desk:
             clock: Tells the time.
             rules: What follows when a person joins or splits possible defects.
             store: Where footage lies that is handed in here.
+            signers: Who signs evidence.
         """
         self.store = store
+        self.signers = signers
         self.database = database
         self.blobs = blobs
         self.clock = clock

@@ -142,10 +142,12 @@ def test_nobody_changes_the_log_through_the_application(logged: Database) -> Non
 def test_a_stranger_checks_it_with_public_tools(logged: Database) -> None:
     with logged.acting_for(NORTH) as connection:
         lines = list(log_lines(connection, NORTH))
+
+    def summed(text: str) -> str:
+        asked = subprocess.run(["sha256sum"], input=text.encode(), capture_output=True, check=True)
+        return asked.stdout.decode().split()[0]
+
     before = "0" * 64
     for line in lines:
-        summed = subprocess.run(
-            ["sha256sum"], input=f"{before}\n{line.line}".encode(), capture_output=True, check=True
-        )
-        before = summed.stdout.decode().split()[0]
+        before = summed(f"{before}\n{summed(line.line)}")
         assert before == line.sha256

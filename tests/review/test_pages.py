@@ -27,7 +27,7 @@ from tests.review.browsing import (
     inspect,
     say,
 )
-from tests.stored import RULES, STORE
+from tests.stored import RULES, SIGNERS, STORE
 
 
 def test_the_queue_calls_nothing_a_defect_before_a_person_has(ada: Browser) -> None:
@@ -141,7 +141,7 @@ def test_what_was_watched_is_in_the_queue_again_on_its_day(
             return datetime.now(UTC) + timedelta(days=self.days)
 
     later = Later()
-    desk = Desk(database, ObstoreBlobs.from_location(str(tmp_path)), later, RULES, STORE)
+    desk = Desk(database, ObstoreBlobs.from_location(str(tmp_path)), later, RULES, STORE, SIGNERS)
     assert wake_all(desk) == 0
     assert "1 possible defects" in ada.get("/queue")
     later.days = 2

@@ -15,8 +15,9 @@ from pipeline.adapters.postgres.duty import raise_alerts
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.roads import RoadSection
 from pipeline.domain.uk_time import LONDON
-from tests.builders import an_observation
+from tests.builders import a_road_line, an_observation
 from tests.review.browsing import Browser, another, defects_of
 from tests.stored import gather, store_findings
 
@@ -34,6 +35,7 @@ PAGES = {
     "/orders/{order_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/evidence": (SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
 FORMS = {
@@ -47,6 +49,7 @@ FORMS = {
     "/orders/{order_id}/event": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/duty": (SEES, REFUSED, SEES, NOTHING, SIGN_IN),
     "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/evidence": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
 }
 # Open to all, a depot's by its key (tests/review/test_fleet.py), or tried in their own tests.
 OTHERS = {
@@ -56,7 +59,8 @@ OTHERS = {
 }  # fmt: skip
 # What is said to another council of what is not its own: the same as of what there is not at all.
 NOTHING_WORDS = (
-    "There is no such", "not approved any more", "or there is no such alert", "Choose an engineer",
+    "There is no such", "No street of the USRN", "not approved any more",
+    "or there is no such alert", "Choose an engineer",
 )  # fmt: skip
 WHO = ("ada@depot", "fay@depot", "ops@depot", "eve@other", "")
 
@@ -80,6 +84,9 @@ class Things:
 def things(ada: Browser, database: Database) -> Things:
     """Make a queue, an order, a camera pass, a possible emergency."""
     ledger = PostgresLedger(database, SystemClock())
+    line = a_road_line((-20, 0), (200, 0))
+    street = RoadSection(section_id="S", line=line, usrn=20400123)
+    ledger.save_roads("depot", name="roads", content_sha256="0", sections=[street])
     seen = [
         an_observation(east, 0, drive="more", second=900 + n, width_m=0.5)
         for n, east in enumerate((100.0, 100.0, 110.0, 110.0, 120.0, 120.0))
@@ -137,6 +144,7 @@ def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[st
             "until_at": (now + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M"),
         },
         "/alerts/{alert_id}/acknowledge": {},
+        "/evidence": {"usrn": "20400123", "on": "2026-03-01"},
     }[route]
 
 

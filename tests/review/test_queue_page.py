@@ -21,7 +21,7 @@ from pipeline.domain.responding import ClockStart, ResponseTime, Unit, due_at, l
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.review.browsing import PASSWORD, Browser
-from tests.stored import RULES, STORE, store_a_queue
+from tests.stored import RULES, SIGNERS, STORE, store_a_queue
 
 
 class Later:
@@ -49,7 +49,8 @@ def ada(database: Database, tmp_path: Path, later: Later) -> Browser:
             connection, depot, email="ada@x.example", name="Ada", password=PASSWORD,
             roles=[Role.ENGINEER],
         )  # fmt: skip
-    app = create_app(Desk(database, blobs, later, RULES, STORE), secret_key="k" * 32)
+    desk = Desk(database, blobs, later, RULES, STORE, SIGNERS)
+    app = create_app(desk, secret_key="k" * 32)
     browser = Browser(TestClient(app, base_url="https://testserver"))
     browser.sign_in("ada@x.example")
     return browser

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.duty import Alert, Duty
-from pipeline.domain.ids import AlertId, DutyId, OrganisationId, PersonId, natural_uuid
+from pipeline.domain.ids import AlertId, DefectId, DutyId, OrganisationId, PersonId, natural_uuid
 
 _MOST_ALERTS = 200
 
@@ -54,6 +54,14 @@ def load_alerts(
     """Return what was raised since an instant, the newest first."""
     values = {"since": since}
     return _load(connection, authority, "a.raised_at >= %(since)s", "a.raised_at desc", values)
+
+
+def load_alerts_on(
+    connection: Connection, authority: OrganisationId, defects: Sequence[DefectId]
+) -> tuple[Alert, ...]:
+    """Return what was raised of some possible defects, the first first."""
+    values = {"defects": list(defects)}
+    return _load(connection, authority, "a.defect_id = any(%(defects)s)", "a.raised_at", values)
 
 
 def save_told(

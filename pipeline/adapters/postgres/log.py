@@ -1,6 +1,8 @@
 """The log of what persons said and decided."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from uuid import uuid4
 
 from psycopg import sql
 
@@ -27,6 +29,9 @@ _LOGGED = {
     "retention_rule": "rule_id",
     "private_area": "area_id",
     "private_area_ended": "area_id",
+    "record_import": "import_id",
+    "evidence_bundle": "bundle_id",
+    "depositary": "depositary_id",
 }
 _AT_ONCE = 1000
 
@@ -89,3 +94,52 @@ def rows_unlike_log(connection: Connection, organisation: OrganisationId) -> tup
             )  # fmt: skip
             found.append(f"{table} {row['subject']} {what}")
     return tuple(found)
+
+
+def set_depositary(
+    connection: Connection, organisation: OrganisationId, email: str, *, said_by: str
+) -> None:
+    """Keep with whom the log's end is deposited from now on; "" for nobody."""
+    connection.execute(
+        "insert into roadwear.depositary (depositary_id, authority_id, email, said_by) "
+        "values (%s, %s, %s, %s)",
+        (uuid4(), organisation, email, said_by),
+    )
+
+
+def depositary_of(connection: Connection, organisation: OrganisationId) -> str:
+    """Return with whom the log's end is deposited; "" for nobody."""
+    row = connection.execute(
+        "select email from roadwear.depositary where authority_id = %s "
+        "order by ordinal desc limit 1",
+        (organisation,),
+    ).fetchone()
+    return str(row["email"]) if row else ""
+
+
+def last_deposit(
+    connection: Connection, organisation: OrganisationId
+) -> tuple[int, datetime] | None:
+    """Return which line was deposited last, and when; None if none was."""
+    row = connection.execute(
+        "select head_ordinal, deposited_at from roadwear.head_deposited where authority_id = %s "
+        "order by deposited_at desc limit 1",
+        (organisation,),
+    ).fetchone()
+    return None if row is None else (row["head_ordinal"], row["deposited_at"])
+
+
+def save_deposit(
+    connection: Connection,
+    organisation: OrganisationId,
+    head: LogLine,
+    *,
+    deposited_with: str,
+    now: datetime,
+) -> None:
+    """Keep that the log's end was deposited."""
+    connection.execute(
+        "insert into roadwear.head_deposited (deposit_id, authority_id, head_ordinal, "
+        "head_sha256, deposited_with, deposited_at) values (%s, %s, %s, %s, %s, %s)",
+        (uuid4(), organisation, head.ordinal, head.sha256, deposited_with, now),
+    )
