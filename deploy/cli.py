@@ -24,6 +24,7 @@ from deploy import (
     commands_retention,
     commands_rig,
     commands_roads,
+    commands_token,
 )
 from deploy.doors import expected_failures
 from deploy.queue_table import QueueFormat, print_queue
@@ -49,6 +50,7 @@ app.add_typer(commands_records.app, name="records", help="What the council holds
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")
+app.add_typer(commands_token.app, name="token", help="Keys of systems outside.")
 commands_bench_intake.add_to(commands_bench.app)
 commands_bench.app.command()(commands_bench_desk.desk)
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")

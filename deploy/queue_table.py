@@ -12,6 +12,7 @@ from rich.table import Table
 
 from deploy.doors import say
 from pipeline import wiring
+from pipeline.adapters.csv_cells import harmless
 from pipeline.adapters.export_geojson import queue_geojson, queue_rows
 from pipeline.adapters.postgres.defects import load_evidence
 from pipeline.adapters.postgres.queue_entries import load_queue
@@ -100,4 +101,4 @@ def _street(roads: Roads, defect: Defect) -> str:
 
 def _cell(value: object) -> object:
     text = " | ".join(str(part) for part in value) if isinstance(value, list) else value
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@\t\r" else text
+    return harmless(text)

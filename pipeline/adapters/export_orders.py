@@ -12,6 +12,7 @@ import numpy as np
 import pyogrio
 import shapely
 
+from pipeline.adapters.csv_cells import harmless
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId
 from pipeline.domain.orders import OrderLine, WorksOrder
@@ -20,8 +21,6 @@ from pipeline.domain.responding import IsWorkingDay
 from pipeline.domain.roads import RoadFacts
 
 Row = dict[str, Any]
-# A cell that begins like this is taken for a formula by spreadsheets.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def order_rows(
@@ -60,7 +59,7 @@ def orders_csv(rows: Sequence[Row]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["order"])
     writer.writeheader()
-    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode("utf-8")
 
 
@@ -127,10 +126,6 @@ def _of_place(defect: Defect, road: RoadFacts) -> Row:
         "section_chainage_m": None if road.chainage_m is None else round(road.chainage_m, 1),
         "heading_deg": round(defect.heading_deg, 1),
     }
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _column(values: Sequence[Any]) -> np.ndarray[Any, Any]:

@@ -14,11 +14,13 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from pipeline.adapters.postgres.people import sign_in
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
+from pipeline.review.api import create_api, problem
 from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
 from pipeline.review.desk import Desk, SignedOutError, require_csrf
 from pipeline.review.duty import add_duty
 from pipeline.review.evidence import add_evidence
+from pipeline.review.features import add_features
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity
 from pipeline.review.orders import add_orders
@@ -52,6 +54,9 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     app.user_middleware.append(session_of(secret_key, https_only=https_only))
     app.middleware("http")(_safe_headers)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    api = create_api(desk)
+    add_features(api, desk)
+    app.mount("/api", api)
     _add_errors(app, desk)
     _add_doors(app, desk)
     add_queue(app, desk)
@@ -128,6 +133,8 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
 
     @app.exception_handler(404)
     def not_found(request: Request, _error: Exception) -> Response:
+        if request.url.path.startswith("/api/"):
+            return problem(404, "There is no such address.")
         return desk.page(
             request, "error.html", status=404, heading="Not found",
             message="There is no such page.", back="/queue",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, PrefixLoader
 
+from pipeline.adapters.csv_cells import harmless
 from pipeline.adapters.pdf_weasyprint import pdf_of
 from pipeline.adapters.signing import Signer
 from pipeline.domain.chain import FIRST
@@ -191,13 +192,8 @@ def _as_csv(table: Table) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(table.columns)
-    writer.writerows([_harmless(cell) for cell in row] for row in table.rows)
+    writer.writerows([harmless(cell) for cell in row] for row in table.rows)
     return text.getvalue().encode("utf-8-sig")
-
-
-def _harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _as_json(facts: StreetFacts, answers: Sequence[Answer], making: Making) -> bytes:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pipeline.adapters.csv_cells import harmless
 from pipeline.domain.cardpaths import is_system_file
 from pipeline.domain.receiving import Depot, ExpectedFile, FileOutcome, Manifest, Outcome
 from pipeline.stages.assemble import refuse_unseen
@@ -116,10 +117,6 @@ def manifest_csv(manifest: Manifest) -> str:
     for file in manifest.files:
         outcome = "not known yet" if file.outcome is None else file.outcome.words
         writer.writerow(
-            [_plain(file.path), file.size_bytes, file.sha256, outcome, _plain(file.sentence)]
+            [harmless(file.path), file.size_bytes, file.sha256, outcome, harmless(file.sentence)]
         )
     return out.getvalue()
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

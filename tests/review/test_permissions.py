@@ -51,9 +51,10 @@ FORMS = {
     "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/evidence": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
 }
-# Open to all, a depot's by its key (tests/review/test_fleet.py), or tried in their own tests.
+# Open to all, a depot's by its key (tests/review/test_fleet.py), a system's by its own
+# (tests/review/test_api.py), or tried in their own tests.
 OTHERS = {
-    "/", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
+    "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
     "/fleet/vehicles", "/duty/{duty_id}/end", "/words/{word_id}/take-back",
 }  # fmt: skip

@@ -32,6 +32,8 @@ _LOGGED = {
     "record_import": "import_id",
     "evidence_bundle": "bundle_id",
     "depositary": "depositary_id",
+    "api_token": "token_id",
+    "api_token_closed": "token_id",
 }
 _AT_ONCE = 1000
 

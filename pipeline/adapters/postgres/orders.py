@@ -10,7 +10,8 @@ from uuid import UUID
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import load_defect
 from pipeline.domain.defects import DefectState
-from pipeline.domain.ids import DefectId, OrderId, OrganisationId, PersonId
+from pipeline.domain.errors import RuleError
+from pipeline.domain.ids import DefectId, EventId, OrderId, OrganisationId, PersonId
 from pipeline.domain.observations import Measurement
 from pipeline.domain.orders import (
     Adoption,
@@ -29,6 +30,10 @@ from pipeline.domain.responding import ClockStart, ResponseTime, Unit
 
 MOST_APPROVED = 500
 _MOST_ORDERS = 200
+_EVENT = (
+    "select event_id, order_id, defect_id, kind, happened_at, said_by, note "
+    "from roadwear.order_event"
+)
 
 
 def lock_orders(connection: Connection, authority: OrganisationId) -> None:
@@ -149,6 +154,33 @@ def load_orders(connection: Connection, authority: OrganisationId) -> tuple[Work
     return tuple(_order(connection, row) for row in rows)
 
 
+def load_order_page(
+    connection: Connection, authority: OrganisationId, *, after: OrderId | None, limit: int
+) -> tuple[WorksOrder, ...]:
+    """Return a page of an authority's orders, the first first.
+
+    Args:
+        connection: A transaction that acts for the authority.
+        authority: Whose.
+        after: The last order of the page before; None for the first page.
+        limit: How many at most.
+    """
+    rows = connection.execute(
+        "select * from roadwear.works_order where authority_id = %(a)s "
+        "and (%(after)s::uuid is null or (ordered_at, order_id) > "
+        "(select ordered_at, order_id from roadwear.works_order "
+        "where order_id = %(after)s)) order by ordered_at, order_id limit %(limit)s",
+        {"a": authority, "after": after, "limit": limit},
+    ).fetchall()
+    return tuple(_order(connection, row) for row in rows)
+
+
+def load_event(connection: Connection, event_id: EventId) -> OrderEvent | None:
+    """Return one thing that became of an order; None if it was never told."""
+    row = connection.execute(f"{_EVENT} where event_id = %s", (event_id,)).fetchone()
+    return None if row is None else OrderEvent(**{**row, "kind": EventKind(row["kind"])})
+
+
 def orders_of(connection: Connection, defect_id: DefectId) -> tuple[WorksOrder, ...]:
     """Return the orders that a defect was ever part of, the first first."""
     rows = connection.execute(
@@ -175,15 +207,21 @@ def save_event(
         event: What happened.
         states: What the defects are from now on.
         person: Who said it on a page; None where a system outside did.
+
+    Raises:
+        RuleError: Another event has its id.
     """
-    connection.execute(
+    kept = connection.execute(
         "insert into roadwear.order_event (event_id, authority_id, order_id, defect_id, kind, "
-        "happened_at, said_by, person_id, note) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "happened_at, said_by, person_id, note) values (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict do nothing returning event_id",
         (
             event.event_id, authority, event.order_id, event.defect_id, event.kind,
             event.happened_at, event.said_by, person, event.note,
         ),
-    )  # fmt: skip
+    ).fetchone()  # fmt: skip
+    if kept is None:
+        raise RuleError("This event has an id that is not free. Nothing was recorded.")
     if event.kind is EventKind.ACCEPTED:
         connection.execute(
             "update roadwear.defect set accepted_at = %s where defect_id in (select defect_id "
@@ -204,11 +242,7 @@ def save_event(
 
 def load_events(connection: Connection, order_id: OrderId) -> tuple[OrderEvent, ...]:
     """Return what became of an order, as it was told, the first first."""
-    rows = connection.execute(
-        "select event_id, order_id, defect_id, kind, happened_at, said_by, note "
-        "from roadwear.order_event where order_id = %s order by ordinal",
-        (order_id,),
-    )
+    rows = connection.execute(f"{_EVENT} where order_id = %s order by ordinal", (order_id,))
     return tuple(OrderEvent(**{**row, "kind": EventKind(row["kind"])}) for row in rows)
 
 
