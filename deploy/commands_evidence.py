@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from deploy.doors import USAGE, expected_failures, say
-from deploy.serving import desk_of
 from pipeline import wiring
-from pipeline.adapters.signing import read_signer
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.street import Claim
-from pipeline.review.evidence import give_out
 
 app = typer.Typer(no_args_is_help=True)
 Authority = Annotated[str, typer.Option("--authority", help="Whose streets.")]
@@ -29,6 +26,10 @@ def bundle(
     months: Annotated[int, typer.Option(help="How many months before it are asked about.")] = 24,
 ) -> None:
     """Answer the nine questions of a claim: a signed PDF with tables, pictures and the log."""
+    # The pages take half a second to import, and serve nothing else here.
+    from deploy.serving import desk_of  # noqa: PLC0415
+    from pipeline.review.evidence import give_out  # noqa: PLC0415
+
     with expected_failures():
         desk = desk_of(wiring.Settings.from_env())
         try:
@@ -69,6 +70,8 @@ def key(
         if (key_file is None) is not (certificate is None):
             raise RuleError("--key and --certificate go together")
         if key_file is not None and certificate is not None:
+            from pipeline.adapters.signing import read_signer  # noqa: PLC0415 - as above
+
             store.keep(authority, read_signer(key_file, certificate))
         signer = store.of(authority, wiring.clock().now())
         say(signer.name)

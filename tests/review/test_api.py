@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
 
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
@@ -238,7 +239,7 @@ def test_no_key_opens_nothing(client: TestClient, shown: str) -> None:
     for path in READS:
         answer = client.get(
             f"/api/v1{path.format(order=uuid4(), defect=uuid4())}",
-            headers={"Authorization": shown.encode()},
+            headers={b"Authorization": shown.encode()},
         )
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
@@ -276,13 +277,14 @@ def test_no_request_makes_it_fail(
     shown = {"Authorization": f"Bearer {key_for(database)}"}
     asked = 0
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         for mode in GenerationMode:
 
             @settings(max_examples=20, deadline=None, database=None, derandomize=True,
                       suppress_health_check=list(HealthCheck))  # fmt: skip
             @given(case=operation.as_strategy(mode, headers=shown))
-            def ask(case: Case) -> None:
+            def ask(case: Case[Any]) -> None:
                 nonlocal asked
                 if "order_id" in (case.path_parameters or {}):
                     case.path_parameters["order_id"] = order[0]
