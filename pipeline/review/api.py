@@ -30,10 +30,13 @@ from pipeline.domain.ids import DefectId, EventId, OrderId
 from pipeline.domain.orders import EventKind, OrderEvent, OrderLine, WorksOrder
 from pipeline.domain.tokens import ApiToken, Scope
 from pipeline.review.desk import Desk
+from pipeline.review.throttle import TooManyError
 from pipeline.stages.issue import follow
 
 PROBLEM = "application/problem+json"
-_STATUSES: dict[type[RoadwearError], int] = {RuleError: 409, InputError: 404, OutageError: 503}
+_STATUSES: dict[type[RoadwearError], int] = {
+    RuleError: 409, InputError: 404, OutageError: 503, TooManyError: 429,
+}  # fmt: skip
 _TOLD = frozenset(EventKind) - {EventKind.VERIFIED, EventKind.DOUBTED}
 _ABOUT = """Works orders and defects, for the systems that a council has.
 
@@ -140,6 +143,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         (403, "The key may not do this."),
         (404, "There is no such thing."),
         (422, "What was sent is not understood."),
+        (429, "The key asked too often: wait a minute."),
         (503, "Try again."),
     )
 }
@@ -199,6 +203,7 @@ def token_shown(desk: Desk, shown: HTTPAuthorizationCredentials | None, scope: S
         raise HTTPException(
             401, "Send a key that is valid.", headers={"WWW-Authenticate": "Bearer"}
         )
+    desk.throttle.by_key(str(token.token_id))
     if scope not in token.scopes:
         raise HTTPException(403, f"This key has not the scope {scope.value}.")
     return token
@@ -229,7 +234,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     """Return what went wrong."""
     titles = {
         400: "Not understood", 401: "Who are you?", 403: "Not allowed", 404: "Not found",
-        409: "Conflict", 422: "Not understood", 503: "Try again",
+        409: "Conflict", 422: "Not understood", 429: "Too many", 503: "Try again",
     }  # fmt: skip
     body = Problem(title=titles.get(status, "Not done"), status=status, detail=detail)
     return JSONResponse(body.model_dump(), status, headers=headers, media_type=PROBLEM)
@@ -239,7 +244,8 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RoadwearError)
     def tell(_request: Request, error: RoadwearError) -> Response:
         status = next(s for kind, s in _STATUSES.items() if isinstance(error, kind))
-        return problem(status, str(error))
+        later = {"Retry-After": "60"} if status == 429 else None  # noqa: PLR2004
+        return problem(status, str(error), later)
 
     @app.exception_handler(HTTPException)
     def refuse(_request: Request, error: HTTPException) -> Response:

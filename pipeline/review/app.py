@@ -26,6 +26,7 @@ from pipeline.review.identity import add_identity
 from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
 from pipeline.review.queue import add_queue
+from pipeline.review.throttle import TooManyError
 from pipeline.stages.decide import StaleError
 
 STATUSES: dict[type[RoadwearError], int] = {
@@ -33,6 +34,7 @@ STATUSES: dict[type[RoadwearError], int] = {
     RuleError: 422,
     InputError: 404,
     OutageError: 503,
+    TooManyError: 429,
 }
 _STATIC = Path(__file__).parent / "static"
 _POLICY = (
@@ -87,6 +89,8 @@ def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
     if path.startswith(("/duty", "/alerts")):
         return "/duty"
+    if path == "/sign-in":
+        return path
     if path.startswith("/fleet"):
         return path.removesuffix("/answer") if path.endswith("/answer") else "/fleet"
     return (
@@ -117,6 +121,7 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
             409: "This possible defect has changed",
             503: "The service is not available just now",
             404: "Not found",
+            429: "Too many tries",
         }.get(status, "That cannot be done")
         return desk.page(
             request, "error.html", status=status, heading=heading, message=str(error),
@@ -162,8 +167,11 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
         password: Annotated[str, Form()] = "",
     ) -> Response:
         require_csrf(request, csrf)
+        machine = request.client.host if request.client else ""
+        desk.throttle.before_sign_in(email, machine)
         person = sign_in(desk.database, email, password)
         if person is None:
+            desk.throttle.wrong_password(email, machine)
             return desk.page(
                 request, "sign_in.html", status=401, email=email,
                 problem="No account has this address and password",

@@ -16,6 +16,7 @@ from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Clock, Grid
 from pipeline.line import LineSettings
+from pipeline.review.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Desk:
         """
         self.store = store
         self.signers = signers
+        self.throttle = Throttle()
         self.database = database
         self.blobs = blobs
         self.clock = clock

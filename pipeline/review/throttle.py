@@ -1,0 +1,61 @@
+"""How often something may be tried: passwords by whoever guesses them, requests by one key."""
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from pipeline.domain.errors import RoadwearError
+
+# From one machine, one address: a person who mistypes. All of one address: many machines guess.
+_FROM_ONE = RateLimitItemPerMinute(10, 15)
+_OF_ONE = RateLimitItemPerMinute(100, 15)
+_BY_ONE_MACHINE = RateLimitItemPerMinute(100, 15)
+_BY_ONE_KEY = RateLimitItemPerMinute(600)
+
+
+class TooManyError(RoadwearError):
+    """It was tried too often; it may be tried again later."""
+
+
+class Throttle:
+    """Counts in this process's memory: it is forgotten when the process ends."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def before_sign_in(self, email: str, machine: str) -> None:
+        """Refuse to try a password where too many were wrong.
+
+        Raises:
+            TooManyError: Ten were wrong in a quarter of an hour from one machine for one address,
+                or a hundred for an address or from a machine.
+        """
+        if not all(self._limiter.test(item, *key) for item, key in _kinds(email, machine)):
+            raise TooManyError(
+                "There were too many wrong passwords. Wait a quarter of an hour, then try again; "
+                "if you have forgotten yours, ask who runs Roadwear at your council."
+            )
+
+    def wrong_password(self, email: str, machine: str) -> None:
+        """Count a wrong password."""
+        for item, key in _kinds(email, machine):
+            self._limiter.hit(item, *key)
+
+    def by_key(self, key: str) -> None:
+        """Count a request.
+
+        Raises:
+            TooManyError: The key made 600 in a minute.
+        """
+        if not self._limiter.hit(_BY_ONE_KEY, "key", key):
+            raise TooManyError("That was more than 600 requests in a minute. Wait a minute.")
+
+
+def _kinds(email: str, machine: str) -> tuple[tuple[RateLimitItemPerMinute, tuple[str, ...]], ...]:
+    address = email.strip().lower()
+    return (
+        (_FROM_ONE, ("both", address, machine)),
+        (_OF_ONE, ("address", address)),
+        (_BY_ONE_MACHINE, ("machine", machine)),
+    )
