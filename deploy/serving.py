@@ -21,7 +21,7 @@ from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.deciding import wake_all
 from pipeline.review.depositing import Depositor
-from pipeline.review.desk import Desk
+from pipeline.review.desk import BaseMap, Desk
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
 from pipeline.uplink.mailing import Mailing
@@ -44,7 +44,12 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
         wiring.database(settings),
         wiring.blobs(settings),
         wiring.clock(),
-        Rules(policy=wiring.policy(settings), line=settings.line(), grid=wiring.grid_now()),
+        Rules(
+            policy=wiring.policy(settings),
+            line=settings.line(),
+            grid=wiring.grid_now(),
+            base_map=BaseMap(tiles=settings.map_tiles, attribution=settings.map_attribution),
+        ),
         (receiving or receiving_of(settings)).store.store_id,
         wiring.signers(settings),
     )

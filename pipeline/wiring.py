@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         description="Sends mail: smtp://host, smtp+starttls://user:password@host, smtps://…",
     )
     mail_from: str = Field(default="", description="From whom mail comes: name@host.")
+    map_tiles: str = Field(
+        default="",
+        description="Pictures of another map under the council's own: "
+        "https://tiles.example/{z}/{x}/{y}.png. Browsers then ask there.",
+    )
+    map_attribution: str = Field(default="", description="Whose map that is, as it asks for.")
     spacing_m: float = Field(default=3.0, gt=0, le=50, description="Metres between two looks.")
     piece_s: float = Field(
         default=120.0, ge=1, le=600, description="Seconds of footage in one unit of work."

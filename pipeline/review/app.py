@@ -23,6 +23,7 @@ from pipeline.review.evidence import add_evidence
 from pipeline.review.features import add_features
 from pipeline.review.fleet import add_fleet
 from pipeline.review.identity import add_identity
+from pipeline.review.maps import add_maps
 from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
 from pipeline.review.queue import add_queue
@@ -38,8 +39,9 @@ STATUSES: dict[type[RoadwearError], int] = {
 }
 _STATIC = Path(__file__).parent / "static"
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "script-src 'self'; worker-src 'self'; connect-src 'self'{others}; frame-ancestors 'none'; "
+    "base-uri 'none'"
 )
 _SESSION_S = 8 * 3600
 
@@ -54,7 +56,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     """
     app = FastAPI(title="Roadwear", docs_url=None, redoc_url=None, openapi_url=None)
     app.user_middleware.append(session_of(secret_key, https_only=https_only))
-    app.middleware("http")(_safe_headers)
+    app.middleware("http")(_safe_headers(desk.base_map.origin))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     api = create_api(desk)
     add_features(api, desk)
@@ -69,6 +71,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_orders(app, desk)
     add_duty(app, desk)
     add_evidence(app, desk)
+    add_maps(app, desk)
     add_fleet(app, desk)
     return app
 
@@ -100,13 +103,25 @@ def _back_from(path: str) -> str:
     )
 
 
-async def _safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
-    response: Response = await call_next(request)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+def _safe_headers(others: str) -> Callable[[Request, Callable[[Request], Any]], Any]:
+    """Return what gives every answer its headers.
+
+    Args:
+        others: Where a map of somebody else's is asked for; "" for nowhere.
+    """
+    policy = _POLICY.format(others=f" {others}" if others else "")
+
+    async def safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
+        response: Response = await call_next(request)
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        # What is the same for all is asked for again, and comes only where it has changed.
+        kept = "no-cache" if request.url.path.startswith("/static/") else "no-store"
+        response.headers.setdefault("Cache-Control", kept)
+        return response
+
+    return safe_headers
 
 
 def _add_errors(app: FastAPI, desk: Desk) -> None:

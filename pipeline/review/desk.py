@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Request
@@ -20,18 +21,39 @@ from pipeline.review.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseMap:
+    """A map of somebody else's under the council's own; nobody is asked for one unless it is set.
+
+    Attributes:
+        tiles: Address of pictures, with {z}, {x} and {y}; "" for none.
+        attribution: Whose it is, as its licence asks for.
+    """
+
+    tiles: str = ""
+    attribution: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where it is asked for, as a content security policy names it; "" for nowhere."""
+        parts = urlsplit(self.tiles)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """By what sightings are gathered, the queue is ranked, and places are given out.
 
     Attributes:
         policy: The council's, and the file that it was read from.
         line: How sightings are gathered when a person joins, splits or voids.
-        grid: For places in files that others read.
+        grid: For places in files that others read, and on maps.
+        base_map: What lies under the council's own map.
     """
 
     policy: tuple[CouncilPolicy, bytes]
     line: LineSettings
     grid: Grid
+    base_map: BaseMap = BaseMap()
 
 
 class SignedOutError(Exception):
@@ -62,6 +84,7 @@ class Desk:
         """
         self.store = store
         self.signers = signers
+        self.base_map = rules.base_map
         self.throttle = Throttle()
         self.database = database
         self.blobs = blobs

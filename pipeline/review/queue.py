@@ -1,7 +1,7 @@
 """The queue: a page at a time, filtered, searched, with what is late and what is new."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.queue_pages import PAGE_ROWS, Wanted, load_page
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.looks import DefectKind
+from pipeline.domain.places import LonLat
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import late_before
 from pipeline.review import words
@@ -35,6 +36,7 @@ class QueueQuery:
     kind: str
     text: str
     late: bool
+    map: bool
     page: int
 
     @classmethod
@@ -43,12 +45,17 @@ class QueueQuery:
         text = {name: asked.get(name, "")[:_LONGEST_TEXT].replace("\0", "") for name in _TEXTS}
         page = asked.get("page", "")
         number = int(page) if page.isdecimal() and len(page) <= _MOST_DIGITS else 1
-        return cls(**text, late=asked.get("late") == "true", page=max(1, number))
+        late, on_map = (asked.get(name) == "true" for name in ("late", "map"))
+        return cls(**text, late=late, map=on_map, page=max(1, number))
+
+    def with_map(self, shown: bool) -> str:  # noqa: FBT001 - as a template says it
+        """Return the address of the same with the map beside it, or without."""
+        return replace(self, map=shown).at_page(self.page)
 
     def at_page(self, page: int) -> str:
         """Return the address of another page of the same."""
         asked = {"category": self.category, "kind": self.kind, "text": self.text}
-        asked |= {"late": "true"} if self.late else {}
+        asked |= {name: "true" for name in ("late", "map") if getattr(self, name)}
         told = {name: value for name, value in asked.items() if value} | {"page": str(page)}
         return f"/queue?{urlencode(told)}"
 
@@ -88,10 +95,14 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
             instants = load_instants(connection, names)
             alerts = load_waiting(connection, person.organisation_id)
             watch = watch_words(connection, person.organisation_id, now)
+        places: list[LonLat] = []
+        if query.map:
+            places = list(desk.rules.grid.to_lonlat([defect.at for _, defect in found.rows]))
         rows = [
             words.queue_row(
                 place, entry, defect, roads.get(entry.defect_id),
                 words.decide_by(entry.category, instants[entry.defect_id], policy, now),
+                places[place - 1 - PAGE_ROWS * (query.page - 1)] if places else None,
             )
             for place, (entry, defect) in enumerate(found.rows, PAGE_ROWS * (query.page - 1) + 1)
         ]  # fmt: skip
@@ -103,5 +114,6 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
             ],
             kinds=[(kind.value, kind.words) for kind in DefectKind],
             alerts=len(alerts), watch=watch,
+            map_tiles=desk.base_map.tiles, map_attribution=desk.base_map.attribution,
             is_filtered=bool(query.category or query.kind or query.text or query.late),
         )  # fmt: skip

@@ -15,6 +15,7 @@ from pipeline.domain.evidence import StillKind
 from pipeline.domain.instants import Instants
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Measurement
+from pipeline.domain.places import LonLat
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.responding import due_at
@@ -36,6 +37,8 @@ class QueueRow:
     why: str
     decide_by: str = ""
     is_late: bool = False
+    lon: str = ""
+    lat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +66,9 @@ def queue_row(
     defect: Defect,
     road: RoadFacts | None = None,
     due: DecideBy | None = None,
+    at: LonLat | None = None,
 ) -> QueueRow:
-    """Return a line of the queue."""
+    """Return a line of the queue; with its place, where a map is beside it."""
     return QueueRow(
         place=place,
         defect_id=str(defect.defect_id),
@@ -76,6 +80,8 @@ def queue_row(
         why=entry.reasons[-2] if len(entry.reasons) > 1 else entry.reasons[0],
         decide_by=due.words if due else "",
         is_late=due is not None and due.is_late,
+        lon="" if at is None else f"{at.lon_deg:.7f}",
+        lat="" if at is None else f"{at.lat_deg:.7f}",
     )
 
 

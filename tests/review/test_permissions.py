@@ -36,6 +36,7 @@ PAGES = {
     "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
     "/evidence": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
 FORMS = {
@@ -120,7 +121,8 @@ def things(ada: Browser, database: Database) -> Things:
 
 def address(route: str, things: Things) -> str:
     kind = {"defect_id": things.waiting, "drive_id": things.drive, "order_id": things.order,
-            "alert_id": things.alert, "number": "0", "kind": "csv"}  # fmt: skip
+            "alert_id": things.alert, "number": "0", "kind": "csv",
+            "zoom": "10", "x": "511", "y": "340"}  # fmt: skip
     if "pictures" in route:
         kind["defect_id"] = things.pictured
     return re.sub(r"\{(\w+)\}", lambda found: kind[found[1]], route)
