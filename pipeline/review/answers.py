@@ -25,6 +25,7 @@ from pipeline.review.answer_tables import (
     repair_rows,
 )
 
+_NOT_HELD = "Not held: "
 _ASK = {
     RecordKind.INSPECTIONS: "the highway inspection team",
     RecordKind.DEFECTS: "the highway inspection team, and whoever keeps the works system",
@@ -86,7 +87,7 @@ def held(*sentences: str, table: Table | None = None) -> Part:
 
 
 def _asked(whom: str, *sentences: str) -> Part:
-    return Part(holding=Holding.NOT_HELD, label=f"Not held: ask {whom}", sentences=sentences)
+    return Part(holding=Holding.NOT_HELD, label=f"{_NOT_HELD}ask {whom}", sentences=sentences)
 
 
 def _imported(facts: StreetFacts, kind: RecordKind) -> Part:
@@ -192,6 +193,8 @@ def _manner(facts: StreetFacts) -> tuple[Part, ...]:
         )
     else:
         parts.append(_asked(_ASK[RecordKind.INSPECTIONS]))
+    if not facts.passes:
+        return (*parts, held("No camera looked at this street in that time."))
     speeds = sorted(one.speed_mph for one in facts.passes if one.speed_mph is not None)
     fast = f" at {speeds[0]:.0f} to {speeds[-1]:.0f} mph" if speeds else ""
     parts.append(
@@ -356,7 +359,7 @@ def _many(count: int, one: str, more: str = "") -> str:
 def parts_not_held(answers: Sequence[Answer]) -> tuple[str, ...]:
     """Return what has to be asked for elsewhere, in words."""
     return tuple(
-        f"{answer.number}. {part.label}"
+        f"{answer.number}. {part.label.removeprefix(_NOT_HELD)}"
         for answer in answers
         for part in answer.parts
         if part.holding is Holding.NOT_HELD and answer.number
