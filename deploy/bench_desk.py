@@ -20,6 +20,7 @@ import httpx
 import psycopg
 
 from deploy.bench_house import ServerProcess, bench_house
+from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.intake import save_organisation, save_vehicle
 from pipeline.adapters.postgres.people import add_person
@@ -27,12 +28,15 @@ from pipeline.adapters.private_cluster import PrivateCluster
 from pipeline.domain.decisions import Role
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.places import GridRef
+from pipeline.geometry.tiles import tile_with
 
 _PASSWORD = "long enough for a benchmark"  # noqa: S105 - of a database that is removed
 _THINK_S = (2.0, 4.0)
 _BARE_TIMES = 20
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _LINK = re.compile(r'href="/defects/([0-9a-f-]{36})"')
+_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILTERS = ("", "?page=2", "?category=CAT1_24", "?late=true", "?kind=pothole&page=3")
 # Run and drive are called as their council is: each has one of them.
 _FILL_DRIVE = (
@@ -74,6 +78,20 @@ _FILL_MEMBERSHIP = """
   insert into roadwear.membership (authority_id, observation_id, defect_id, reason)
   select %(o)s, observation_id, size_how::uuid, 'bench' from roadwear.observation
   where authority_id = %(o)s"""
+_FILL_ROADS = (
+    """insert into roadwear.road_network (network_id, authority_id, name, content_sha256, sections,
+    length_km) values (%(o)s, %(o)s, 'bench', 'bench', %(roads)s, 1)""",
+    """insert into roadwear.road_section (network_id, authority_id, section_id, usrn, name,
+    road_class, hierarchy, ways, line)
+    select %(o)s, %(o)s, n::text, 1 + n, 'Street ' || n, 'Unclassified',
+      (array['2', '3a', '3b', '4a', '4b'])[1 + least(floor(random() * 20), 4)::int], 'both',
+      st_setsrid(st_makeline(array[st_makepoint(e, h), st_makepoint(e + 60, h + dy),
+        st_makepoint(e + 120, h + 2 * dy)]), 27700)
+    from (select n, 400000 + random() * 50000 as e, 300000 + random() * 50000 as h,
+      random() * 60 - 30 as dy from generate_series(1, %(roads)s) n) x""",
+)
+_ROADS = 20_000
+_TILES = (11, 13, 14, 15, 16)
 _BARE = """
   select q.*, d.* from roadwear.queue_entry q join roadwear.defect d using (defect_id)
   where q.authority_id = %s order by q.score desc, q.defect_id limit 50"""
@@ -139,9 +157,12 @@ def _fill(
         owner = save_organisation(own, name)
         vehicle = save_vehicle(own, owner, "1")
     sha = f"{owner.int:064x}"[-64:]
-    keys = {"o": owner, "n": defects, "s": sightings, "vehicle": vehicle, "sha": sha}
+    keys = {
+        "o": owner, "n": defects, "s": sightings, "vehicle": vehicle, "sha": sha, "roads": _ROADS,
+    }  # fmt: skip
     for filling in (
-        *_FILL_DRIVE, _FILL_DEFECTS, _FILL_QUEUE, _FILL_OBSERVATIONS, _FILL_MEMBERSHIP,
+        *_FILL_ROADS, *_FILL_DRIVE, _FILL_DEFECTS, _FILL_QUEUE, _FILL_OBSERVATIONS,
+        _FILL_MEMBERSHIP,
     ):  # fmt: skip
         connection.execute(filling, keys)
 
@@ -177,7 +198,7 @@ def _one_person(address: str, council: str, number: int, until: float, seen: _Se
         said = {"csrf": found[1], "email": f"p{number}@{council}.example", "password": _PASSWORD}
         http.post("/sign-in", data=said)
 
-        def look(kind: str, path: str) -> str:
+        def look(kind: str, path: str) -> bytes:
             began = time.monotonic()
             answer = http.get(path)
             took = time.monotonic() - began
@@ -185,16 +206,30 @@ def _one_person(address: str, council: str, number: int, until: float, seen: _Se
                 seen.seconds[kind].append(took)
                 if not answer.is_success:
                     seen.failures.append(f"{answer.status_code} {path}")
-            return answer.text
+            return answer.content
 
         while time.monotonic() < until:
-            links = _LINK.findall(look("queue page", f"/queue{rng.choice(_FILTERS)}"))
+            page = look("queue page", f"/queue{rng.choice(_FILTERS)}").decode()
+            links = _LINK.findall(page)
             with seen.lock:
                 seen.defects[council].update(links)
+            tile = look("map tile", _some_tile(rng))
+            with seen.lock:
+                seen.defects[council].update(_NAME.findall(tile.decode("latin-1")))
             time.sleep(rng.uniform(*_THINK_S))
             if links:
                 look("defect page", f"/defects/{rng.choice(links)}")
                 time.sleep(rng.uniform(*_THINK_S))
+
+
+def _some_tile(rng: random.Random) -> str:
+    """Return the address of a tile of the councils' area."""
+    at = GridRef(
+        easting_m=400_000 + rng.random() * 50_000, northing_m=300_000 + rng.random() * 50_000
+    )
+    [place] = wiring.grid_now().to_lonlat([at])
+    tile = tile_with(place, rng.choice(_TILES))
+    return f"/tiles/{tile.zoom}/{tile.x}/{tile.y}.mvt"
 
 
 def _strangers(connection: psycopg.Connection, names: list[str], seen: _Seen) -> int:

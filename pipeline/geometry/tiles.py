@@ -56,6 +56,14 @@ class Tile:
         )
 
 
+def tile_with(place: LonLat, zoom: int) -> Tile:
+    """Return the tile that a place lies on."""
+    whole = Tile(zoom=0, x=0, y=0)
+    right, up = whole.fraction(place)
+    side = 1 << zoom
+    return Tile(zoom=zoom, x=int(right * side), y=int((1 - up) * side))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileFrame:
     """How the National Grid is put onto a tile.

@@ -6,15 +6,9 @@ import pytest
 
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.domain.places import GridRef, LonLat
-from pipeline.geometry.tiles import EXTENT, Tile, frame_of
+from pipeline.geometry.tiles import EXTENT, Tile, frame_of, tile_with
 
 GRID = Ostn15Grid(epoch_year=2026.0)
-
-
-def tile_with(place: LonLat, zoom: int) -> Tile:
-    side = 1 << zoom
-    down = (1 - math.asinh(math.tan(math.radians(place.lat_deg))) / math.pi) / 2
-    return Tile(zoom=zoom, x=int((place.lon_deg + 180) / 360 * side), y=int(down * side))
 
 
 @pytest.mark.parametrize("zoom", [13, 15, 18])

@@ -1,6 +1,5 @@
 """The map's tiles: one's own roads and defects, and nobody else's."""
 
-import math
 import re
 
 import pytest
@@ -10,7 +9,9 @@ from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.places import LonLat
 from pipeline.domain.roads import Hierarchy, RoadSection
+from pipeline.geometry.tiles import tile_with
 from tests.builders import a_road_line
 from tests.review.browsing import Browser, another, defects_of
 from tests.stored import RULES
@@ -21,10 +22,8 @@ def tile_of(browser: Browser, zoom: int) -> str:
     browser.get("/queue?map=true")
     found = re.search(r'data-lon="([-\d.]+)" data-lat="([-\d.]+)"', browser.html)
     assert found
-    lon, lat = float(found[1]), float(found[2])
-    side = 1 << zoom
-    down = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
-    return f"/tiles/{zoom}/{int((lon + 180) / 360 * side)}/{int(down * side)}.mvt"
+    tile = tile_with(LonLat(lon_deg=float(found[1]), lat_deg=float(found[2])), zoom)
+    return f"/tiles/{tile.zoom}/{tile.x}/{tile.y}.mvt"
 
 
 @pytest.fixture
