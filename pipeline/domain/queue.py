@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.checks import require
 from pipeline.domain.ids import DefectId
+from pipeline.domain.roads import Hierarchy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,9 @@ class QueueEntry:
         respond_within_h: Roughly, of that category; its clock starts when the policy says.
         reasons: Sentences that a resident would understand, the unknown among them.
         policy_sha256: The policy version that was applied.
+        street: Where it most likely lies, "" where that is not known.
+        usrn: Of that street.
+        hierarchy: Of its road.
     """
 
     defect_id: DefectId
@@ -28,6 +32,9 @@ class QueueEntry:
     respond_within_h: float | None
     reasons: tuple[str, ...]
     policy_sha256: str
+    street: str = ""
+    usrn: int | None = None
+    hierarchy: Hierarchy | None = None
 
     def __post_init__(self) -> None:
         """Refuse a place without a reason."""

@@ -17,6 +17,7 @@ from pipeline.adapters.postgres.defects import (
     load_evidence,
     mark_shown,
 )
+from pipeline.adapters.postgres.features import load_nearby
 from pipeline.adapters.postgres.instants import load_instants
 from pipeline.adapters.postgres.orders import orders_of
 from pipeline.adapters.postgres.passes import load_passes
@@ -40,6 +41,7 @@ from pipeline.review.identity import identity_of
 from pipeline.stages.decide import LEADS_TO, OPEN, Standing
 
 _WATCH_FOR = timedelta(days=28)
+_NEAR_M = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,7 @@ def defect_page(
             person=person.person_id, now=desk.clock.now(),
         )  # fmt: skip
         orders = orders_of(connection, defect_id)
+        nearby = load_nearby(connection, person.organisation_id, defect, _NEAR_M)
         deciding = _deciding(connection, desk, person, (defect, entry), decisions)
     due = None
     if place is not None and entry is not None:
@@ -191,6 +194,9 @@ def defect_page(
             for drive, said in of_drives.items()
             if said[-1].reason is not None
         ],
+        scale=words.scale_view(defect),
+        nearby=[(str(one.defect_id), words.nearby_words(one, defect)) for one in nearby],
+        near_m=f"{_NEAR_M:.0f}",
         in_queue=place is not None,
         before=before,
         after=after,

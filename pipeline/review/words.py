@@ -260,6 +260,52 @@ def neighbour_words(other: Defect, here: Defect) -> str:
     )
 
 
+def nearby_words(other: Defect, here: Defect) -> str:
+    """Return what else lies near by, for one visit."""
+    possible = "" if other.state.confirmed else "Possible "
+    return (
+        f"{possible}{other.kind.words}, {other.at.distance_m(here.at):.0f} m away: "
+        f"{other.state.words.lower()}".capitalize()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleView:
+    """A size drawn to scale, in millimetres: an ellipse and those of its 95 % interval.
+
+    Attributes:
+        side: Of the square picture.
+        radii: Across and along, of the smallest, the likeliest and the largest.
+        bar: How long the scale's bar is, and how it is called.
+        words: The same for who does not see it.
+    """
+
+    side: int
+    radii: tuple[tuple[int, int], ...]
+    bar: tuple[int, str]
+    words: str
+
+
+def scale_view(defect: Defect) -> ScaleView:
+    """Return a defect's size as a drawing."""
+    sizes = (defect.width_m, defect.length_m)
+    low, high = zip(*(size.interval for size in sizes), strict=True)
+    radii = tuple(
+        (round(500 * max(across, 0.0)), round(500 * max(along, 0.0)))
+        for across, along in (low, tuple(size.value for size in sizes), high)
+    )
+    side = max(round(1150 * max(*high, 0.1)), 200)
+    bar_m = next(bar for bar in (2.0, 1.0, 0.5, 0.2, 0.1, 0.05) if 1000 * bar <= side / 2)
+    return ScaleView(
+        side=side,
+        radii=radii,
+        bar=(round(1000 * bar_m), f"{bar_m:g} m"),
+        words=f"Drawn to scale: {_short_size(defect.width_m)} across the lane, "
+        f"{_short_size(defect.length_m)} along it. The dashed lines are the smallest and the "
+        "largest that it is 95 in 100 times.",
+    )
+
+
 def sighting_words(one: Sighting) -> str:
     """Return when and how one look saw a defect."""
     picture = "" if one.picture is None else f", picture {one.picture + 1}"

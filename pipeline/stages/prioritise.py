@@ -71,6 +71,9 @@ def _entry(
         respond_within_h=None if band.respond is None else band.respond.nominal_h,
         reasons=reasons,
         policy_sha256=policy.sha256,
+        street=road.name,
+        usrn=road.usrn,
+        hierarchy=road.hierarchy,
     )
 
 

@@ -27,6 +27,7 @@ SEES, REFUSED, NOTHING, SIGN_IN = "sees", "role", "nothing", "sign in"
 # What each may see: engineers, fleet staff and operations of the council; of another; nobody.
 PAGES = {
     "/queue": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/queue/arrived": (SEES, SEES, SEES, SEES, SIGN_IN),
     "/defects/{defect_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/defects/{defect_id}/pictures/{number}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/passes/{drive_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
@@ -57,7 +58,7 @@ FORMS = {
 OTHERS = {
     "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
-    "/fleet/vehicles", "/duty/{duty_id}/end", "/words/{word_id}/take-back",
+    "/fleet/vehicles", "/queue/views", "/duty/{duty_id}/end", "/words/{word_id}/take-back",
 }  # fmt: skip
 # What is said to another council of what is not its own: the same as of what there is not at all.
 NOTHING_WORDS = (

@@ -132,3 +132,91 @@ def test_what_was_detected_before_that_instant_is_late_and_nothing_else(
     found = late_before(rule, now, england)
     assert due_at(rule, found - timedelta(seconds=2), england).is_late(now)
     assert not due_at(rule, found + timedelta(seconds=2), england).is_late(now)
+
+
+def put_on_streets(database: Database, hierarchies: tuple[str, str] = ("2", "4b")) -> None:
+    """Say of the two possible defects on which street each lies, as ranking does."""
+    with database.acting_for(organisation_id("depot")) as connection:
+        for number, name in enumerate(references(database)):
+            connection.execute(
+                "update roadwear.queue_entry set street = %s, usrn = %s, hierarchy = %s "
+                "where defect_id = %s",
+                (("High Street", "Mill Lane")[number], 100 + number, hierarchies[number], name),
+            )
+
+
+def test_each_filter_leaves_what_it_says(ada: Browser, database: Database) -> None:
+    put_on_streets(database)
+    first, second = (name[:8] for name in references(database))
+    with database.acting_for(organisation_id("depot")) as connection:
+        connection.execute(
+            "update roadwear.defect set confidence = 0.55 where defect_id::text like %s",
+            (f"{second}%",),
+        )
+        connection.execute(
+            "update roadwear.queue_entry set detected_at = now() - interval '9 days' "
+            "where defect_id::text like %s",
+            (f"{first}%",),
+        )
+    box = "529990,179990,530010,180010"
+    for asked, shown in (
+        ("text=high+str", {first}), ("text=101", {second}), ("hierarchy=2", {first}),
+        ("hierarchy=4b", {second}), ("hierarchy=3a", set()), ("age=day", {second}),
+        ("age=over7", {first}), ("age=over28", set()), ("age=week", {second}),
+        ("sure=unsure", {second}), ("sure=middling", {first}), ("sure=sure", set()), ("vehicle=V1", {first, second}),
+        ("vehicle=v2", set()), (f"box={box}", {first}), ("box=1,2,3", {first, second}),
+        ("box=0,0,9,9", set()), ("hierarchy=9&age=x&sure=y", {first, second}),
+        (f"box={box}&hierarchy=4b", set()),
+    ):  # fmt: skip
+        words = ada.get(f"/queue?{asked}")
+        assert {one for one in (first, second) if one in words} == shown, asked
+
+
+def test_a_view_is_kept_shown_changed_and_removed(ada: Browser, database: Database) -> None:
+    put_on_streets(database)
+    ada.get("/queue?hierarchy=4b&map=true&page=3")
+    words = ada.post("/queue/views", {"name": "Lanes <b>", "query": "hierarchy=4b&map=true&x=1"})
+    assert "Your views (1)" in words and "Lanes &lt;b&gt;" in ada.html
+    assert 'href="/queue?hierarchy=4b&amp;map=true"' in ada.html
+    ada.post("/queue/views", {"name": "Lanes <b>", "query": "age=day"})
+    assert 'href="/queue?age=day"' in ada.html and "Your views (1)" in ada.get("/queue")
+    for wrong in ("", "x" * 61):
+        assert "up to 60 characters" in ada.post(
+            "/queue/views", {"name": wrong, "query": ""}, status=422
+        )
+    ada.get("/queue")
+    ada.post("/queue/views", {"name": "Lanes <b>", "remove": "true"})
+    assert "Your views (" not in ada.get("/queue")
+
+
+def test_a_view_leads_nowhere_else(ada: Browser) -> None:
+    ada.get("/queue")
+    answer = ada.client.post(
+        "/queue/views",
+        data={"csrf": ada.csrf, "name": "x", "query": "//evil.example?map=true"},
+        follow_redirects=False,
+    )
+    assert answer.headers["location"] == "/queue?"
+
+
+def test_a_flood_is_said_by_street_and_by_camera_pass(
+    ada: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_streets(database)
+    words = ada.get("/queue/arrived")
+    assert "High Street 1" in words and "Mill Lane 1" in words and "v1 2" in words
+    assert "far more than usual" not in words
+    assert "/queue?text=100&amp;age=day" in ada.html and "/passes/" in ada.html
+    monkeypatch.setattr("pipeline.review.queue._FLOOD_FROM", 2)
+    assert "far more than usual" in ada.get("/queue/arrived")
+
+
+def test_sizes_are_drawn_to_scale_and_what_is_near_is_named(
+    ada: Browser, database: Database
+) -> None:
+    first, second = references(database)
+    words = ada.get(f"/defects/{first}")
+    assert 'rx="400" ry="400"' in ada.html  # 0.80 m, in millimetres
+    assert "Drawn to scale: 0.80 m" in ada.html
+    assert "Near by, within 50 m" in words
+    assert f"/defects/{second}" in ada.html and "20 m away" in words

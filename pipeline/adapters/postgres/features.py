@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.adapters.postgres.database import Connection
-from pipeline.domain.defects import DefectState
+from pipeline.adapters.postgres.defects import load_defects
+from pipeline.domain.defects import Defect, DefectState
 from pipeline.domain.ids import DefectId, OrganisationId
 
 # PostGIS moves a box to the National Grid without OSTN15, some metres off: who asks looks again.
 _WIDER_M = 10.0
+_WORTH_A_VISIT = frozenset(
+    {
+        DefectState.QUEUED, DefectState.SITE_VISIT, DefectState.APPROVED, DefectState.ORDERED,
+        DefectState.MADE_SAFE,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,27 @@ def load_feature_ids(
         },
     )  # fmt: skip
     return tuple(DefectId(row["defect_id"]) for row in rows)
+
+
+def load_nearby(
+    connection: Connection, authority: OrganisationId, defect: Defect, within_m: float
+) -> tuple[Defect, ...]:
+    """Return what else waits or is to be repaired near a defect, the nearest first."""
+    at = defect.at
+    rows = connection.execute(
+        "select d.defect_id from roadwear.defect d where d.authority_id = %(a)s "
+        "and d.defect_id <> %(d)s and d.state = any(%(states)s) and d.emptied_at is null "
+        "and d.at_e between %(e)s - %(m)s and %(e)s + %(m)s "
+        "and d.at_n between %(n)s - %(m)s and %(n)s + %(m)s "
+        "order by (d.at_e - %(e)s) ^ 2 + (d.at_n - %(n)s) ^ 2, d.defect_id limit 20",
+        {
+            "a": authority, "d": defect.defect_id, "states": sorted(_WORTH_A_VISIT),
+            "e": at.easting_m, "n": at.northing_m, "m": within_m,
+        },
+    ).fetchall()  # fmt: skip
+    found = load_defects(connection, [DefectId(row["defect_id"]) for row in rows])
+    near = [found[row["defect_id"]] for row in rows]
+    return tuple(one for one in near if one.at.distance_m(at) <= within_m)
 
 
 def _grid_box(

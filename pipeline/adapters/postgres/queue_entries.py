@@ -8,6 +8,7 @@ from pipeline.adapters.postgres.defects import load_defects
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId, OrganisationId
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import Hierarchy
 
 
 def save_queue(
@@ -28,8 +29,9 @@ def place_in_queue(
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into roadwear.queue_entry as q (defect_id, authority_id, policy_sha256, score, "
-            "impact, likelihood, category, respond_within_h, reasons, detected_at) "
-            "select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s, d.detected_at "
+            "impact, likelihood, category, respond_within_h, reasons, street, usrn, hierarchy, "
+            "detected_at) select d.defect_id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+            "d.detected_at "
             "from roadwear.defect d "
             # Who decides on it meanwhile is waited for: what is decided does not come back.
             "where d.defect_id = %s and d.state = 'queued' and d.emptied_at is null for share "
@@ -37,13 +39,15 @@ def place_in_queue(
             "policy_sha256 = excluded.policy_sha256, score = excluded.score, "
             "impact = excluded.impact, likelihood = excluded.likelihood, "
             "category = excluded.category, respond_within_h = excluded.respond_within_h, "
-            "reasons = excluded.reasons, recorded_at = now() "
-            "where (q.policy_sha256, q.score, q.reasons) is distinct from "
-            "(excluded.policy_sha256, excluded.score, excluded.reasons)",
+            "reasons = excluded.reasons, street = excluded.street, usrn = excluded.usrn, "
+            "hierarchy = excluded.hierarchy, recorded_at = now() where (q.policy_sha256, q.score, "
+            "q.reasons, q.street, q.usrn, q.hierarchy) is distinct from (excluded.policy_sha256, "
+            "excluded.score, excluded.reasons, excluded.street, excluded.usrn, excluded.hierarchy)",
             [
                 (
                     authority, e.policy_sha256, e.score, e.impact, e.likelihood, e.category,
-                    e.respond_within_h, list(e.reasons), e.defect_id,
+                    e.respond_within_h, list(e.reasons), e.street, e.usrn, e.hierarchy,
+                    e.defect_id,
                 )
                 for e in entries
             ],
@@ -87,4 +91,7 @@ def _entry(row: Mapping[str, Any]) -> QueueEntry:
         respond_within_h=row["respond_within_h"],
         reasons=tuple(row["reasons"]),
         policy_sha256=row["policy_sha256"],
+        street=row["street"],
+        usrn=row["usrn"],
+        hierarchy=None if row["hierarchy"] is None else Hierarchy(row["hierarchy"]),
     )

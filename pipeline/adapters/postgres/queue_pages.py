@@ -10,6 +10,7 @@ from pipeline.domain.defects import Defect
 from pipeline.domain.ids import DefectId, OrganisationId, PersonId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.roads import Box, Hierarchy
 
 PAGE_ROWS = 50
 
@@ -24,6 +25,11 @@ class Wanted:
         text: Part of a street's name, a USRN, or the beginning of a reference.
         late_before: By category: detected before this instant it should have been decided by now.
         only_late: Those alone.
+        hierarchy: Of the road that it lies on.
+        detected: Detected from the first instant on, and before the second one; None for no end.
+        confidence: From the first to the second.
+        box: On the National Grid.
+        vehicle: Seen by this vehicle, by its fleet number.
         since: Detected since this instant, to count what is new.
         page: From 1 on.
     """
@@ -33,8 +39,18 @@ class Wanted:
     text: str = ""
     late_before: Mapping[str, datetime] = field(default_factory=dict)
     only_late: bool = False
+    hierarchy: Hierarchy | None = None
+    detected: tuple[datetime | None, datetime | None] = (None, None)
+    confidence: tuple[float, float] = (0.0, 1.0)
+    box: Box | None = None
+    vehicle: str = ""
     since: datetime | None = None
     page: int = 1
+
+    @property
+    def is_all(self) -> bool:
+        """Whether all of the queue is wanted."""
+        return self == Wanted(late_before=self.late_before, since=self.since, page=self.page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +97,9 @@ def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted)
         values,
     ).fetchall()
     waiting = sum(row["waiting"] for row in counted)
-    is_all = not (wanted.category or wanted.kind or wanted.text.strip() or wanted.only_late)
     return QueuePage(
         rows=entries_with_defects(connection, rows),
-        total=waiting if is_all else _count(connection, _WANTED, values),
+        total=waiting if wanted.is_all else _count(connection, _WANTED, values),
         waiting=waiting,
         late=sum(row["late"] for row in counted),
         fresh=sum(row["fresh"] for row in counted),
@@ -145,16 +160,24 @@ _WANTED = f"""q.authority_id = %(authority)s
   and (%(category)s = '' or q.category = %(category)s)
   and (%(kind)s = '' or d.kind = %(kind)s)
   and (not %(only_late)s or {_LATE})
-  and (%(text)s = '' or starts_with(q.defect_id::text, lower(%(text)s)) or exists (
-    select 1 from roadwear.current_membership m
-    join roadwear.observation_road o using (observation_id)
-    join roadwear.road_section s using (network_id, section_id)
-    where m.defect_id = q.defect_id
-      and (strpos(lower(s.name), lower(%(text)s)) > 0 or s.usrn::text = %(text)s)))"""  # noqa: S608 - our own words
+  and (%(text)s = '' or starts_with(q.defect_id::text, lower(%(text)s))
+    or strpos(lower(q.street), lower(%(text)s)) > 0 or q.usrn::text = %(text)s)
+  and (%(hierarchy)s = '' or q.hierarchy = %(hierarchy)s)
+  and (%(before)s::timestamptz is null or q.detected_at < %(before)s)
+  and (%(after)s::timestamptz is null or q.detected_at >= %(after)s)
+  and d.confidence >= %(surest_from)s and d.confidence <= %(surest_to)s
+  and (%(west)s::float8 is null or (d.at_e between %(west)s and %(east)s
+    and d.at_n between %(south)s and %(north)s))
+  and (%(vehicle)s = '' or q.defect_id in (
+    select m.defect_id from roadwear.vehicle v join roadwear.drive r using (vehicle_id)
+    join roadwear.observation o using (drive_id)
+    join roadwear.current_membership m using (observation_id)
+    where lower(v.fleet_number) = lower(%(vehicle)s)))"""  # noqa: S608 - our own words
 
 
 def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
     late: Sequence[tuple[str, datetime]] = list(wanted.late_before.items())
+    box = wanted.box
     return {
         "authority": authority,
         "category": wanted.category,
@@ -163,6 +186,16 @@ def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
         "only_late": wanted.only_late,
         "late_categories": [category for category, _ in late],
         "late_instants": [before for _, before in late],
+        "hierarchy": wanted.hierarchy or "",
+        "after": wanted.detected[0],
+        "before": wanted.detected[1],
+        "surest_from": wanted.confidence[0],
+        "surest_to": wanted.confidence[1],
+        "west": box.west_m if box else None,
+        "east": box.east_m if box else None,
+        "south": box.south_m if box else None,
+        "north": box.north_m if box else None,
+        "vehicle": wanted.vehicle.strip(),
         "since": wanted.since,
         "rows": PAGE_ROWS,
         "offset": (wanted.page - 1) * PAGE_ROWS,
@@ -172,3 +205,58 @@ def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
 def _count(connection: Connection, where: str, values: Mapping[str, object]) -> int:
     row = connection.execute(f"select count(*) as n {_FROM} where {where}", values).fetchone()
     return int(row["n"]) if row else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What came into the queue of late, from one street or one camera pass.
+
+    Attributes:
+        name: The street's name, or the vehicle's number.
+        key: The USRN, or the camera pass; "" where the street is not known.
+        count: How many wait that came since.
+        category: Proposed for the most urgent of them.
+    """
+
+    name: str
+    key: str
+    count: int
+    category: str
+
+
+def load_arrived(
+    connection: Connection, authority: OrganisationId, since: datetime
+) -> tuple[tuple[Arrived, ...], tuple[Arrived, ...]]:
+    """Return what came since an instant, by street and by camera pass, the most first."""
+    values = {"a": authority, "since": since, "most": PAGE_ROWS}
+    streets = connection.execute(
+        "select street as name, coalesce(usrn::text, '') as key, count(*) as count, "
+        "(array_agg(category order by score desc))[1] as category from roadwear.queue_entry "
+        "where authority_id = %(a)s and detected_at >= %(since)s group by street, usrn "
+        "order by count(*) desc, street limit %(most)s",
+        values,
+    ).fetchall()
+    passes = connection.execute(
+        "select coalesce((select v.fleet_number from roadwear.drive d "
+        "join roadwear.vehicle v using (vehicle_id) where d.drive_id = o.drive_id), '') as name, "
+        "o.drive_id::text as key, count(distinct q.defect_id) as count, "
+        "(array_agg(q.category order by q.score desc))[1] as category from roadwear.queue_entry q "
+        "join roadwear.current_membership m on m.defect_id = q.defect_id "
+        "join roadwear.observation o using (observation_id) where q.authority_id = %(a)s "
+        "and q.detected_at >= %(since)s group by o.drive_id "
+        "order by count(distinct q.defect_id) desc, o.drive_id limit %(most)s",
+        values,
+    ).fetchall()
+    return tuple(Arrived(**row) for row in streets), tuple(Arrived(**row) for row in passes)
+
+
+def usual_day(connection: Connection, authority: OrganisationId, now: datetime) -> float:
+    """Return how many possible defects are detected on a usual day: the median of four weeks."""
+    row = connection.execute(
+        "select percentile_cont(0.5) within group (order by coalesce(n, 0)) as usual from "
+        "generate_series(2, 29) g left join (select floor(extract(epoch from %(now)s - detected_at)"
+        " / 86400)::int + 1 as day, count(*) as n from roadwear.defect where authority_id = %(a)s "
+        "and detected_at >= %(now)s - interval '30 days' group by 1) d on d.day = g",
+        {"a": authority, "now": now},
+    ).fetchone()
+    return float(row["usual"]) if row else 0.0
