@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 
 import structlog
 import uvicorn
@@ -16,12 +16,13 @@ from deploy.doors import say
 from deploy.uplink import receiving_of
 from pipeline import wiring
 from pipeline.domain.errors import OutageError
+from pipeline.domain.ports import Detector
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.deciding import wake_all
 from pipeline.review.depositing import Depositor
-from pipeline.review.desk import BaseMap, Desk
+from pipeline.review.desk import Aids, BaseMap, Desk
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
 from pipeline.uplink.mailing import Mailing
@@ -51,8 +52,20 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
             base_map=BaseMap(tiles=settings.map_tiles, attribution=settings.map_attribution),
         ),
         (receiving or receiving_of(settings)).store.store_id,
-        wiring.signers(settings),
+        Aids(
+            signers=wiring.signers(settings),
+            detector=partial(_detector, settings.model, settings.runtime, settings.device),
+        ),
     )
+
+
+@cache
+def _detector(model: str, runtime: str, device: str) -> Detector:
+    """Return what finds bystanders in photographs; loaded when the first one comes."""
+    # It takes a second to load, and most servers get none.
+    from models.loading import Runtime, load_detector  # noqa: PLC0415
+
+    return load_detector(model, runtime=Runtime(runtime), device=device)
 
 
 def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:

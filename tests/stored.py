@@ -1,9 +1,11 @@
 """A small queue in a real database, stored the way the line stores it."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from models.loading import load_detector
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.policy_toml import default_policy
 from pipeline.adapters.postgres.ledger import PostgresLedger
@@ -27,11 +29,15 @@ from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
 from pipeline.review import Rules
+from pipeline.review.desk import Aids
 from pipeline.wiring import grid_now
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 STORE = StoreId(uuid4())
-SIGNERS = SignerStore(Path(__file__).parents[1] / ".roadwear" / "tests" / "keys")
+AIDS = Aids(
+    signers=SignerStore(Path(__file__).parents[1] / ".roadwear" / "tests" / "keys"),
+    detector=cache(load_detector),
+)
 RULES = Rules(policy=default_policy(), line=LineSettings(), grid=grid_now())
 
 

@@ -125,7 +125,8 @@ class StreetDefect:
         instants: What happened when.
         decisions: As they were kept, the first first; each with `entitled`, what entitled who made
             it, on that day.
-        measured: Depths measured on site: when, millimetres, sigma, how, by whom.
+        on_site: What was found on site, as it was kept.
+        measured: Depths entered at a desk: when, millimetres, sigma, how, by whom.
         orders: Its orders, the first first, each with what became of it.
         is_emptied: Whether no camera pass that counts shows it any more.
     """
@@ -135,6 +136,7 @@ class StreetDefect:
     drives: frozenset[DriveId]
     instants: Instants
     decisions: tuple[Mapping[str, Any], ...]
+    on_site: tuple[Mapping[str, Any], ...]
     measured: tuple[Mapping[str, Any], ...]
     orders: tuple[tuple[WorksOrder, tuple[OrderEvent, ...]], ...]
     alerts: tuple[Alert, ...]

@@ -109,6 +109,11 @@ def decision_rows(facts: StreetFacts) -> tuple[tuple[str, ...], ...]:
         for number, found in enumerate(facts.defects, 1)
         for one in found.measured
     ]  # fmt: skip
+    rows += [
+        (one["happened_at"], str(number), words.site_words(one), "", "")
+        for number, found in enumerate(facts.defects, 1)
+        for one in found.on_site
+    ]
     return tuple(row[1:] for row in sorted(rows))
 
 

@@ -28,6 +28,7 @@ from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
 from pipeline.review.queue import add_queue
 from pipeline.review.throttle import TooManyError
+from pipeline.review.visits import add_visits
 from pipeline.stages.decide import StaleError
 
 STATUSES: dict[type[RoadwearError], int] = {
@@ -72,6 +73,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_duty(app, desk)
     add_evidence(app, desk)
     add_maps(app, desk)
+    add_visits(app, desk)
     add_fleet(app, desk)
     return app
 
@@ -94,6 +96,8 @@ def _back_from(path: str) -> str:
         return "/duty"
     if path == "/sign-in":
         return path
+    if path.startswith("/visits"):
+        return "/visits"
     if path.startswith("/fleet"):
         return path.removesuffix("/answer") if path.endswith("/answer") else "/fleet"
     return (

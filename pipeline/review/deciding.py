@@ -189,7 +189,7 @@ def _decide(desk: Desk, person: Person, defect_id: DefectId, form: DecisionForm)
         after = apply_decision(held.defect, decision, roles=person.roles, standing=standing)
         shown = _on_the_screen(connection, desk, person, held)
         save_decision(connection, authority, decision, (held.defect, after), shown)
-        _requeue(connection, desk, person, after)
+        requeue(connection, desk, person, after)
 
 
 def _measure(desk: Desk, person: Person, defect_id: DefectId, form: DepthForm) -> None:
@@ -208,7 +208,7 @@ def _measure(desk: Desk, person: Person, defect_id: DefectId, form: DepthForm) -
             "measured_at": desk.clock.now(),
         }
         save_depth(connection, after, said=said)
-        _requeue(connection, desk, person, after)
+        requeue(connection, desk, person, after)
 
 
 def _hold(connection: Connection, desk: Desk, person: Person, defect_id: DefectId) -> _Held:
@@ -288,7 +288,7 @@ def _on_the_screen(
     }
 
 
-def _requeue(connection: Connection, desk: Desk, person: Person, after: Defect) -> None:
+def requeue(connection: Connection, desk: Desk, person: Person, after: Defect) -> None:
     """Put what waits again, or stands otherwise now, where it belongs in the queue."""
     if after.state is not DefectState.QUEUED:
         return

@@ -25,6 +25,7 @@ from pipeline.adapters.postgres.people import Person, Qualification, load_qualif
 from pipeline.adapters.postgres.queue_entries import load_entry
 from pipeline.adapters.postgres.queue_pages import beside
 from pipeline.adapters.postgres.roads import load_road_facts
+from pipeline.adapters.postgres.site_entries import load_entries
 from pipeline.adapters.postgres.voiding import load_drives_of, load_words_on
 from pipeline.domain.decisions import ChangeReason, Move, RejectReason, Role
 from pipeline.domain.defects import Defect, DefectState
@@ -168,6 +169,7 @@ def defect_page(
             person=person.person_id, now=desk.clock.now(),
         )  # fmt: skip
         orders = orders_of(connection, defect_id)
+        on_site = load_entries(connection, defect_id)
         nearby = load_nearby(connection, person.organisation_id, defect, _NEAR_M)
         deciding = _deciding(connection, desk, person, (defect, entry), decisions)
     due = None
@@ -197,6 +199,7 @@ def defect_page(
         scale=words.scale_view(defect),
         nearby=[(str(one.defect_id), words.nearby_words(one, defect)) for one in nearby],
         near_m=f"{_NEAR_M:.0f}",
+        on_site=[(words.site_words(e), e["entry_id"] if e["photo_key"] else "") for e in on_site],
         in_queue=place is not None,
         before=before,
         after=after,

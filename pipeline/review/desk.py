@@ -1,6 +1,7 @@
 """What the routes share: who is signed in, the templates, and where everything is."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,7 +16,7 @@ from pipeline.adapters.signing import SignerStore
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
-from pipeline.domain.ports import Blobs, Clock, Grid
+from pipeline.domain.ports import Blobs, Clock, Detector, Grid
 from pipeline.line import LineSettings
 from pipeline.review.throttle import Throttle
 
@@ -56,6 +57,19 @@ class Rules:
     base_map: BaseMap = BaseMap()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aids:
+    """What some pages need besides.
+
+    Attributes:
+        signers: Who signs evidence.
+        detector: Gives what finds bystanders in photographs; without one none is taken.
+    """
+
+    signers: SignerStore
+    detector: Callable[[], Detector] | None = None
+
+
 class SignedOutError(Exception):
     """Nobody is signed in; the browser is sent to the sign-in page."""
 
@@ -70,7 +84,7 @@ class Desk:
         clock: Clock,
         rules: Rules,
         store: StoreId,
-        signers: SignerStore,
+        aids: Aids,
     ) -> None:
         """Prepare the templates.
 
@@ -80,10 +94,11 @@ class Desk:
             clock: Tells the time.
             rules: What follows when a person joins or splits possible defects.
             store: Where footage lies that is handed in here.
-            signers: Who signs evidence.
+            aids: Who signs evidence, and what checks photographs.
         """
         self.store = store
-        self.signers = signers
+        self.signers = aids.signers
+        self.detector = aids.detector
         self.base_map = rules.base_map
         self.throttle = Throttle()
         self.database = database

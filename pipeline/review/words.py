@@ -21,6 +21,7 @@ from pipeline.domain.queue import QueueEntry
 from pipeline.domain.responding import due_at
 from pipeline.domain.roads import RoadFacts
 from pipeline.domain.uk_time import LONDON
+from pipeline.domain.visits import VisitOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,16 @@ def drive_word_words(said: SaidOfDrive) -> str:
 
 def _metres(metres: float) -> str:
     return f"{metres / 1000:.2f} km" if metres >= 1000 else f"{metres:.0f} m"  # noqa: PLR2004
+
+
+def site_words(entry: Mapping[str, Any]) -> str:
+    """Return what was found on site as a sentence."""
+    depth = f": {entry['depth_mm']:.0f} mm deep ({entry['how']})" if entry["how"] else ""
+    note = f" Note: {entry['note']}" if entry["note"] else ""
+    return (
+        f"{entry['name']} was there on {instant_words(entry['happened_at'])}. "
+        f"{VisitOutcome(entry['outcome']).words}{depth}.{note}"
+    )
 
 
 def decision_words(decision: Mapping[str, Any]) -> str:

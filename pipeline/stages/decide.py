@@ -12,6 +12,7 @@ from pipeline.domain.looks import DefectKind
 from pipeline.domain.observations import Measurement
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
+from pipeline.domain.visits import SiteEntry
 
 OPEN: Final = frozenset({DefectState.QUEUED, DefectState.WATCHED, DefectState.SITE_VISIT})
 LEADS_TO: Final = {
@@ -138,6 +139,23 @@ def apply_depth(defect: Defect, depth: Measurement, *, roles: Collection[Role]) 
         raise RuleError(f"It is “{defect.state.words.lower()}”: nobody waits for its depth.")
     state = DefectState.QUEUED if defect.state is DefectState.SITE_VISIT else defect.state
     return replace(defect, depth_mm=depth, state=state, version=defect.version + 1)
+
+
+def apply_visit(defect: Defect, entry: SiteEntry, *, roles: Collection[Role]) -> Defect:
+    """Return the defect after somebody told what they found on site; the same if nothing follows.
+
+    What is told is always kept: it may have been written long before it arrives, when the defect
+    was still waited for. A person decides afterwards; the visit itself decides nothing.
+
+    Raises:
+        RuleError: It is not for this person to tell.
+    """
+    _require_role(Role.ENGINEER, roles)
+    if entry.depth is not None:
+        return apply_depth(defect, entry.depth, roles=roles) if defect.state in OPEN else defect
+    if defect.state is not DefectState.SITE_VISIT:
+        return defect
+    return replace(defect, state=DefectState.QUEUED, version=defect.version + 1)
 
 
 def _require_role(role: Role, roles: Collection[Role]) -> None:

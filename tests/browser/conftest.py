@@ -21,7 +21,7 @@ from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
-from tests.stored import RULES, SIGNERS, STORE, store_a_queue
+from tests.stored import AIDS, RULES, STORE, store_a_queue
 
 NARROW = {"width": 320, "height": 700}
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
@@ -67,9 +67,7 @@ def address(database: Database, tmp_path: Path) -> Iterator[str]:
                 password=PASSWORD,
                 roles=[Role.ENGINEER],
             )
-    app = create_app(
-        Desk(database, blobs, SystemClock(), RULES, STORE, SIGNERS), secret_key="k" * 32
-    )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE, AIDS), secret_key="k" * 32)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

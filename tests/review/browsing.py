@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 WRONG = "no"
-SCRIPTS = {"/static/keys.js", "/static/map.js"}
+SCRIPTS = {"/static/keys.js", "/static/map.js", "/static/visits.js"}
 
 
 class Inspector(HTMLParser):

@@ -17,7 +17,7 @@ from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.review.browsing import PASSWORD, Browser, another
-from tests.stored import RULES, SIGNERS, STORE, store_a_queue
+from tests.stored import AIDS, RULES, STORE, store_a_queue
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def client(database: Database, tmp_path: object) -> Iterator[TestClient]:
             roles=[Role.ENGINEER],
         )
     app = create_app(
-        Desk(database, blobs, SystemClock(), RULES, STORE, SIGNERS), secret_key="test" * 8
+        Desk(database, blobs, SystemClock(), RULES, STORE, AIDS), secret_key="test" * 8
     )
     with TestClient(app) as found:
         yield found

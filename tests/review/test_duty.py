@@ -30,7 +30,7 @@ from pipeline.review.duty import Alarm
 from tests.builders import an_observation
 from tests.letterbox import Letterbox
 from tests.review.browsing import PASSWORD, Browser, another, defects_of
-from tests.stored import RULES, SIGNERS, STORE, store_findings
+from tests.stored import AIDS, RULES, STORE, store_findings
 
 DEPOT = organisation_id("depot")
 FRIDAY = datetime(2026, 11, 27, 16, 20, tzinfo=LONDON).astimezone(UTC)
@@ -70,7 +70,7 @@ def app(database: Database, tmp_path: Path, clock: Set) -> TestClient:
     blobs = ObstoreBlobs.from_location(str(tmp_path))
     rules = replace(RULES, policy=POLICY)
     return TestClient(
-        create_app(Desk(database, blobs, clock, rules, STORE, SIGNERS), secret_key="k" * 32)
+        create_app(Desk(database, blobs, clock, rules, STORE, AIDS), secret_key="k" * 32)
     )
 
 

@@ -20,16 +20,14 @@ from pipeline.simulator.recorders import gpx
 from tests.builders import NOON
 from tests.footage import write_plain
 from tests.review.browsing import Browser
-from tests.stored import RULES, SIGNERS, STORE
+from tests.stored import AIDS, RULES, STORE
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
 
 @pytest.fixture
 def client(database: Database, tmp_path: Path) -> TestClient:
     blobs = ObstoreBlobs.from_location(str(tmp_path / "blobs"))
-    app = create_app(
-        Desk(database, blobs, SystemClock(), RULES, STORE, SIGNERS), secret_key="k" * 32
-    )
+    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE, AIDS), secret_key="k" * 32)
     return TestClient(app, base_url="https://testserver")
 
 

@@ -27,7 +27,7 @@ from tests.review.browsing import (
     inspect,
     say,
 )
-from tests.stored import RULES, SIGNERS, STORE
+from tests.stored import AIDS, RULES, STORE
 
 
 def test_the_queue_calls_nothing_a_defect_before_a_person_has(ada: Browser) -> None:
@@ -66,7 +66,7 @@ def test_an_engineer_approves_and_the_record_says_who_and_what_was_seen(ada: Bro
 
     assert "Ada approved this on" in words
     assert "having seen version 1" in words
-    assert "Possible pothole" not in words
+    assert '<h1 class="govuk-heading-l">Pothole</h1>' in ada.html
     assert "1 possible defects" in ada.get("/queue")
 
 
@@ -141,7 +141,7 @@ def test_what_was_watched_is_in_the_queue_again_on_its_day(
             return datetime.now(UTC) + timedelta(days=self.days)
 
     later = Later()
-    desk = Desk(database, ObstoreBlobs.from_location(str(tmp_path)), later, RULES, STORE, SIGNERS)
+    desk = Desk(database, ObstoreBlobs.from_location(str(tmp_path)), later, RULES, STORE, AIDS)
     assert wake_all(desk) == 0
     assert "1 possible defects" in ada.get("/queue")
     later.days = 2

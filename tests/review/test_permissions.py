@@ -37,6 +37,9 @@ PAGES = {
     "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
     "/evidence": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/visits": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/visits/session": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/visits/photos/{entry_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
@@ -52,13 +55,15 @@ FORMS = {
     "/duty": (SEES, REFUSED, SEES, NOTHING, SIGN_IN),
     "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/evidence": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/visits/entries": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
 }
 # Open to all, a depot's by its key (tests/review/test_fleet.py), a system's by its own
 # (tests/review/test_api.py), or tried in their own tests.
 OTHERS = {
     "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
-    "/fleet/vehicles", "/queue/views", "/duty/{duty_id}/end", "/words/{word_id}/take-back",
+    "/fleet/vehicles", "/queue/views", "/visits/worker.js",
+    "/duty/{duty_id}/end", "/words/{word_id}/take-back",
 }  # fmt: skip
 # What is said to another council of what is not its own: the same as of what there is not at all.
 NOTHING_WORDS = (
@@ -81,6 +86,7 @@ class Things:
     alert: str
     sighting: str
     ada: str
+    entry: str
 
 
 @pytest.fixture
@@ -112,17 +118,26 @@ def things(ada: Browser, database: Database) -> Things:
             "where name = 'Ada') as ada",
             (UUID(paths[2].rpartition("/")[2]),),
         ).fetchone()
+        entry = uuid4()
+        connection.execute(
+            "insert into roadwear.site_entry (entry_id, authority_id, defect_id, person_id, "
+            "outcome, note, photo_key, followed, happened_at) "
+            "select %s, %s, d.defect_id, p.person_id, 'not_found', '', "
+            "(select blob_key from roadwear.still limit 1), '', now() "
+            "from roadwear.defect d, roadwear.person p where p.name = 'Ada' limit 1",
+            (entry, DEPOT),
+        )
     assert found is not None
     ids = [path.rpartition("/")[2] for path in paths]
     return Things(
         ids[2], ids[3], ids[0], ids[1], order, str(found["drive"]), str(found["alert"]),
-        str(found["sighting"]), str(found["ada"]),
+        str(found["sighting"]), str(found["ada"]), str(entry),
     )  # fmt: skip
 
 
 def address(route: str, things: Things) -> str:
     kind = {"defect_id": things.waiting, "drive_id": things.drive, "order_id": things.order,
-            "alert_id": things.alert, "number": "0", "kind": "csv",
+            "alert_id": things.alert, "entry_id": things.entry, "number": "0", "kind": "csv",
             "zoom": "10", "x": "511", "y": "340"}  # fmt: skip
     if "pictures" in route:
         kind["defect_id"] = things.pictured
@@ -149,6 +164,12 @@ def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[st
         },
         "/alerts/{alert_id}/acknowledge": {},
         "/evidence": {"usrn": "20400123", "on": "2026-03-01"},
+        "/visits/entries": {
+            "entry_id": str(uuid4()),
+            "defect_id": things.waiting,
+            "person": things.ada,
+            "outcome": "not_found",
+        },
     }[route]
 
 
@@ -208,6 +229,8 @@ def test_what_each_does_and_that_nobody_else_changes_anything(
     for who in reversed(WHO):
         browser, before = someone(client, who), lines()
         said = fields(route, things, version)
+        if who and route == "/visits/entries":
+            said["person"] = browser.client.get("/visits/session").json()["person"]
         answer = browser.client.post(
             address(route, things),
             data={"csrf": browser.csrf, "seen_version": version(things.waiting), **said},

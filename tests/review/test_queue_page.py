@@ -21,7 +21,7 @@ from pipeline.domain.responding import ClockStart, ResponseTime, Unit, due_at, l
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.review.browsing import PASSWORD, Browser
-from tests.stored import RULES, SIGNERS, STORE, store_a_queue
+from tests.stored import AIDS, RULES, STORE, store_a_queue
 
 
 class Later:
@@ -49,7 +49,7 @@ def ada(database: Database, tmp_path: Path, later: Later) -> Browser:
             connection, depot, email="ada@x.example", name="Ada", password=PASSWORD,
             roles=[Role.ENGINEER],
         )  # fmt: skip
-    desk = Desk(database, blobs, later, RULES, STORE, SIGNERS)
+    desk = Desk(database, blobs, later, RULES, STORE, AIDS)
     app = create_app(desk, secret_key="k" * 32)
     browser = Browser(TestClient(app, base_url="https://testserver"))
     browser.sign_in("ada@x.example")
@@ -163,7 +163,8 @@ def test_each_filter_leaves_what_it_says(ada: Browser, database: Database) -> No
         ("text=high+str", {first}), ("text=101", {second}), ("hierarchy=2", {first}),
         ("hierarchy=4b", {second}), ("hierarchy=3a", set()), ("age=day", {second}),
         ("age=over7", {first}), ("age=over28", set()), ("age=week", {second}),
-        ("sure=unsure", {second}), ("sure=middling", {first}), ("sure=sure", set()), ("vehicle=V1", {first, second}),
+        ("sure=unsure", {second}),
+        ("sure=middling", {first}), ("sure=sure", set()), ("vehicle=V1", {first, second}),
         ("vehicle=v2", set()), (f"box={box}", {first}), ("box=1,2,3", {first, second}),
         ("box=0,0,9,9", set()), ("hierarchy=9&age=x&sure=y", {first, second}),
         (f"box={box}&hierarchy=4b", set()),

@@ -18,6 +18,7 @@ from pipeline.adapters.postgres.log import log_head
 from pipeline.adapters.postgres.orders import load_events, orders_of
 from pipeline.adapters.postgres.people import load_qualifications
 from pipeline.adapters.postgres.roads import load_road_facts, network_in_use, section_of
+from pipeline.adapters.postgres.site_entries import load_entries
 from pipeline.adapters.postgres.voiding import SaidOfDrive, load_drives_of, load_words_on
 from pipeline.domain.chain import FIRST, sha256_of
 from pipeline.domain.defects import Defect
@@ -252,6 +253,7 @@ def _defects(
             drives=frozenset(load_drives_of(connection, defect.defect_id)),
             instants=instants[defect.defect_id],
             decisions=_decisions(connection, defect),
+            on_site=load_entries(connection, defect.defect_id),
             measured=_measured(connection, defect),
             orders=tuple(
                 (order, load_events(connection, order.order_id))
@@ -283,7 +285,9 @@ def _decisions(connection: Connection, defect: Defect) -> tuple[Mapping[str, Any
 def _measured(connection: Connection, defect: Defect) -> tuple[Mapping[str, Any], ...]:
     rows = connection.execute(
         "select m.measured_at, m.depth_mm, m.sigma_mm, m.how, p.name from roadwear.measured m "
-        "join roadwear.person p using (person_id) where m.defect_id = %s order by m.measured_at",
+        "join roadwear.person p using (person_id) where m.defect_id = %s and not exists "
+        "(select 1 from roadwear.site_entry e where e.entry_id = m.measured_id) "
+        "order by m.measured_at",
         (defect.defect_id,),
     )
     return tuple(rows)
@@ -362,6 +366,7 @@ def _excerpt(
         "select l.ordinal from roadwear.log_line l where l.organisation_id = %(a)s "
         "and l.subject in (select decision_id::text from roadwear.decision "
         "  where defect_id = any(%(d)s) union select measured_id::text from roadwear.measured "
+        "  where defect_id = any(%(d)s) union select entry_id::text from roadwear.site_entry "
         "  where defect_id = any(%(d)s) union select unnest(%(o)s::text[]) "
         "  union select event_id::text from roadwear.order_event where order_id::text = any(%(o)s) "
         "  union select alert_id::text from roadwear.alert where defect_id = any(%(d)s) "
