@@ -12,6 +12,7 @@ from pipeline import wiring
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.street import Claim
+from pipeline.domain.uk_time import LONDON
 
 app = typer.Typer(no_args_is_help=True)
 Authority = Annotated[str, typer.Option("--authority", help="Whose streets.")]
@@ -32,6 +33,8 @@ def bundle(
 
     with expected_failures():
         desk = desk_of(wiring.Settings.from_env())
+        if on.date() > desk.clock.now().astimezone(LONDON).date():
+            raise RuleError("--on is in the future")
         try:
             claim = Claim(usrn=usrn, incident_on=on.date(), months=months)
         except ValueError as error:

@@ -9,6 +9,7 @@ import typer
 from deploy.doors import REFUSED, expected_failures, say
 from pipeline import wiring
 from pipeline.adapters.mail_smtp import is_address
+from pipeline.adapters.postgres.council_records import imports_unlike_log
 from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.postgres.log import (
     depositary_of,
@@ -41,7 +42,9 @@ def verify(
         deposited = _head(head) if head else None
         with wiring.database(wiring.Settings.from_env()).acting_for(owner) as connection:
             fault = fault_in(log_lines(connection, owner), head=deposited)
-            unlike = rows_unlike_log(connection, owner)
+            unlike = (
+                *rows_unlike_log(connection, owner), *imports_unlike_log(connection, owner)
+            )  # fmt: skip
             last = log_head(connection, owner)
     for sentence in ([fault] if fault else []) + list(unlike):
         say(f"roadwear: {sentence}")

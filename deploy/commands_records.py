@@ -15,7 +15,8 @@ from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.records_csv import read_records
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
-from pipeline.domain.records import RecordImport, RecordKind
+from pipeline.domain.records import RecordImport, RecordKind, records_sha256
+from pipeline.domain.uk_time import LONDON
 
 app = typer.Typer(no_args_is_help=True)
 Authority = Annotated[str, typer.Option("--authority", help="Whose streets.")]
@@ -46,12 +47,15 @@ def load(
     with expected_failures():
         named = dict(_named(one) for one in column or ())
         found = read_records(file, kind, named)
+        if covers_to.date() > wiring.clock().now().astimezone(LONDON).date():
+            raise RuleError("--to is in the future: a file cannot have what is still to come")
         database, now = wiring.database(wiring.Settings.from_env()), wiring.clock().now()
         try:
             of = RecordImport(
                 kind=kind,
                 source=source.strip(),
                 content_sha256=found.content_sha256,
+                records_sha256=records_sha256(found.records),
                 covers_from=covers_from.date(),
                 covers_to=covers_to.date(),
                 records=len(found.records),

@@ -4,17 +4,21 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
+from typing import Any
 
 from pipeline.domain.errors import InputError
 from pipeline.domain.records import CouncilRecord, RecordKind
+from pipeline.domain.uk_time import LONDON
 
 _NEEDED = ("reference", "usrn", "date")
 _DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y")
 _TIMES = ("%H:%M", "%H:%M:%S")
 _MOST_TOLD = 10
+_MORE = "more fields than headings"
 _LONGEST_TEXT = 1000
 _LARGEST_FILE = 256 * 1024 * 1024
 
@@ -50,7 +54,10 @@ def read_records(path: Path, kind: RecordKind, named: Mapping[str, str]) -> Reco
     """
     content = _bytes_of(path)
     lines = _lines_of(content)
-    headings = _headings(lines, kind, named, path.name)
+    try:
+        headings = _headings(lines, kind, named, path.name)
+    except csv.Error as error:
+        raise InputError(f"{path.name}, line 1: {error}") from error
     taken: dict[str, CouncilRecord] = {}
     problems: list[str] = []
     left_out = 0
@@ -62,7 +69,7 @@ def read_records(path: Path, kind: RecordKind, named: Mapping[str, str]) -> Reco
             if not said["usrn"]:
                 left_out += 1
                 continue
-            problem = _take(said, taken)
+            problem = _uneven(line) or _take(said, taken)
             problems += [f"line {lines.line_num}: {problem}"] if problem else []
     except csv.Error as error:
         raise InputError(f"{path.name}, line {lines.line_num}: {error}") from error
@@ -98,11 +105,18 @@ def _lines_of(content: bytes) -> "csv.DictReader[str]":
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
-    try:
-        dialect = csv.Sniffer().sniff(text[:8192], delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    return csv.DictReader(io.StringIO(text, newline=""), dialect=dialect)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t|", key=first.count)
+    return csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restkey=_MORE
+    )
+
+
+def _uneven(line: Mapping[str, Any]) -> str:
+    """Return that a line has more or fewer fields than there are headings, or ""."""
+    if _MORE in line:
+        return "it has more fields than there are headings: is a field with a comma not quoted?"
+    return "it has fewer fields than there are headings" if None in line.values() else ""
 
 
 def _take(said: Mapping[str, str], taken: dict[str, CouncilRecord]) -> str:
@@ -170,10 +184,15 @@ def _record(said: Mapping[str, str]) -> CouncilRecord:
 
 def _day_of(text: str) -> tuple[date, time | None]:
     """Return a day, with its time where one follows: 2026-03-01T14:05, or 01/03/2026 14:05."""
+    with suppress(ValueError):
+        whole = datetime.fromisoformat(text)
+        if whole.tzinfo is not None:
+            here = whole.astimezone(LONDON)
+            return here.date(), here.time().replace(microsecond=0)
     day, _, rest = text.replace("T", " ").partition(" ")
     if rest[:1].isalpha() or rest[:2].isalpha():
         return _parsed(text, _DAYS, "date").date(), None
-    rest = rest.strip().partition(".")[0].removesuffix("Z")
+    rest = rest.strip().partition(".")[0]
     return _parsed(day, _DAYS, "date").date(), (
         _parsed(rest, _TIMES, "time").time() if rest else None
     )

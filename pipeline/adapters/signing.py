@@ -1,13 +1,16 @@
 """Signatures that a stranger checks with public tools: in a PDF, and beside a file."""
 
+import fcntl
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
@@ -133,7 +136,7 @@ def read_signer(key: Path, certificate: Path) -> Signer:
         InputError: They are none, or do not belong together.
     """
     try:
-        signer = Signer(key_pem=key.read_bytes(), certificate_pem=certificate.read_bytes())
+        signer = Signer(key_pem=key.read_bytes(), certificate_pem=_certificates_in(certificate))
         private = serialization.load_pem_private_key(signer.key_pem, password=None)
         own = signer.certificates[0]
     except OSError as error:
@@ -143,6 +146,8 @@ def read_signer(key: Path, certificate: Path) -> Signer:
             f"{key.name} and {certificate.name} are to be PEM: a key without a password (PKCS #8), "
             "and its certificate"
         ) from error
+    if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise InputError(f"{key.name} is to be an RSA or an elliptic curve key")
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     der = serialization.Encoding.DER
     if private.public_key().public_bytes(der, spki) != own.public_key().public_bytes(der, spki):
@@ -157,6 +162,12 @@ def read_signer(key: Path, certificate: Path) -> Signer:
     )
 
 
+def _certificates_in(path: Path) -> bytes:
+    """Return the certificates of a PEM file, which may have a key too."""
+    found = x509.load_pem_x509_certificates(path.read_bytes())
+    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in found)
+
+
 class SignerStore:
     """Where councils' keys are kept: files that their owner alone may read."""
 
@@ -168,12 +179,22 @@ class SignerStore:
         """Return a council's key; made when first asked for.
 
         Raises:
+            InputError: Its certificate has ended.
             OutageError: It cannot be kept.
         """
-        key, certificate = self._paths(authority)
-        if not key.exists():
-            self.keep(authority, new_signer(authority, now))
-        return read_signer(key, certificate)
+        path = self._path(authority)
+        if not path.exists():
+            with self._alone():
+                if not path.exists():
+                    self._write(path, new_signer(authority.strip().lower(), now))
+        signer = read_signer(path, path)
+        own = signer.certificates[0]
+        if not own.not_valid_before_utc <= now <= own.not_valid_after_utc:
+            raise InputError(
+                f"the certificate of {authority} is not valid today: give another one "
+                "(roadwear evidence key --help)"
+            )
+        return signer
 
     def keep(self, authority: str, signer: Signer) -> None:
         """Keep a council's key; another one that was there is set aside, not lost.
@@ -181,21 +202,33 @@ class SignerStore:
         Raises:
             OutageError: It cannot be kept.
         """
+        path = self._path(authority)
+        with self._alone():
+            if path.exists():
+                number = len(list(self._folder.glob(f"{path.name}.*"))) + 1
+                path.rename(path.with_name(f"{path.name}.{number}"))
+            self._write(path, signer)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else write keys meanwhile."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path, content in zip(
-                self._paths(authority), (signer.key_pem, signer.certificate_pem), strict=True
-            ):
-                if path.exists():
-                    number = len(list(self._folder.glob(f"{path.name}.*"))) + 1
-                    path.rename(path.with_name(f"{path.name}.{number}"))
-                path.touch(mode=0o600)
-                path.write_bytes(content)
+            with (self._folder / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
         except OSError as error:
             raise OutageError(f"the key cannot be kept: {error.strerror}") from error
 
-    def _paths(self, authority: str) -> tuple[Path, Path]:
-        return self._folder / f"{authority}.key.pem", self._folder / f"{authority}.crt.pem"
+    def _write(self, path: Path, signer: Signer) -> None:
+        """Write key and certificate as one file, whole or not at all."""
+        part = path.with_name(f"{path.name}.part")
+        part.touch(mode=0o600)
+        part.write_bytes(signer.key_pem + signer.certificate_pem)
+        part.replace(path)
+
+    def _path(self, authority: str) -> Path:
+        return self._folder / f"{authority.strip().lower()}.pem"
 
 
 def _for_signatures_only() -> x509.KeyUsage:

@@ -1,7 +1,7 @@
 """Works orders: what a gang needs to know, and what became of it. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -254,6 +254,7 @@ class OrderEvent:
         happened_at: When it did, as it was told.
         said_by: Who tells, by name, or which system.
         note: What was written, may be empty.
+        recorded_at: When it was told to this system; None before it is kept.
     """
 
     event_id: EventId
@@ -263,6 +264,7 @@ class OrderEvent:
     happened_at: datetime
     said_by: str
     note: str = ""
+    recorded_at: datetime | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse an event that does not say of what it tells."""

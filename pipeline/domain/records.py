@@ -1,11 +1,15 @@
 """What a council holds elsewhere of its streets, as it was brought in. Pure."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 
 from pipeline.domain.checks import require
 from pipeline.domain.roads import LARGEST_USRN
+from pipeline.domain.uk_time import LONDON
 
 
 class RecordKind(StrEnum):
@@ -80,6 +84,7 @@ class RecordImport:
     Attributes:
         source: Which system they come from, as a person calls it.
         content_sha256: Of the file that was read.
+        records_sha256: Of what was taken of it.
         covers_from: From this day on …
         covers_to: … to this one the file has every record of the kind.
         records: How many were taken.
@@ -90,6 +95,7 @@ class RecordImport:
     kind: RecordKind
     source: str
     content_sha256: str
+    records_sha256: str
     covers_from: date
     covers_to: date
     records: int
@@ -102,13 +108,32 @@ class RecordImport:
         require(self.covers_from <= self.covers_to, "the time covered ends before it begins")
 
 
+def records_sha256(records: Iterable[CouncilRecord]) -> str:
+    """Return the SHA-256 of records, in whatever order they come."""
+    lines = sorted(
+        json.dumps(
+            [
+                one.reference, one.usrn, one.on.isoformat(),
+                one.at.isoformat() if one.at else "", sorted(one.said),
+            ],
+            ensure_ascii=False,
+        )
+        for one in records
+    )  # fmt: skip
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def days_not_covered(
     imports: tuple[RecordImport, ...], begins: date, ends: date
 ) -> tuple[tuple[date, date], ...]:
     """Return which days from one to another, both included, no import covers."""
     gaps: list[tuple[date, date]] = []
     reached = begins.toordinal()
-    for covers_from, covers_to in sorted((i.covers_from, i.covers_to) for i in imports):
+    # What came later than the day of an import cannot be in it.
+    for covers_from, covers_to in sorted(
+        (one.covers_from, min(one.covers_to, one.imported_at.astimezone(LONDON).date()))
+        for one in imports
+    ):
         until = min(covers_from.toordinal() - 1, ends.toordinal())
         if until >= reached:
             gaps.append((date.fromordinal(reached), date.fromordinal(until)))

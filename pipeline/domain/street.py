@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from pipeline.domain.chain import LogLine
 from pipeline.domain.checks import require
+from pipeline.domain.decisions import Move
 from pipeline.domain.defects import Defect
 from pipeline.domain.duty import Alert
 from pipeline.domain.ids import DefectId, DriveId
@@ -21,6 +21,7 @@ from pipeline.domain.roads import LARGEST_USRN, RoadFacts, RoadSection
 from pipeline.domain.uk_time import LONDON
 
 LONGEST_MONTHS = 120
+_FIRST_YEAR, _LAST_YEAR = 1950, 2200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Claim:
         """Refuse what is no street, and no time."""
         require(0 < self.usrn <= LARGEST_USRN, f"{self.usrn} is no USRN: 8 digits at most")
         require(1 <= self.months <= LONGEST_MONTHS, f"months are from 1 to {LONGEST_MONTHS}")
-        require(self.incident_on.year > LONGEST_MONTHS // 12, "that day is too long ago")
+        require(_FIRST_YEAR <= self.incident_on.year <= _LAST_YEAR, "that day is no such day")
 
     @property
     def begins_on(self) -> date:
@@ -76,6 +77,7 @@ class StreetPass:
     Attributes:
         along: Whether it drove along the section's line, or against it.
         at: When it came past first.
+        length_m: Of the section.
         looked_m: Metres that the camera looked at.
         not_looked_m: Metres that it passed without looking, by reason.
         width_m: How wide a strip of road was in view, on average; None where nothing was looked at.
@@ -89,6 +91,7 @@ class StreetPass:
     section_id: str
     along: bool
     at: datetime
+    length_m: float
     looked_m: float
     not_looked_m: Mapping[NotLookedReason, float]
     probability: float
@@ -106,6 +109,7 @@ class StreetPicture:
 
     Attributes:
         defect_id: What it shows; None for a view of the road where nothing was reported.
+        is_void: Whether it is of a camera pass that does not count.
     """
 
     blob_key: str
@@ -113,6 +117,7 @@ class StreetPicture:
     taken_at: datetime
     drive_id: DriveId
     defect_id: DefectId | None
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +128,8 @@ class StreetDefect:
         road: Where it lies, and how surely on this street.
         drives: The camera passes that ever showed it.
         instants: What happened when.
+        heirs: Into which others it was joined; empty where it was not.
+        identity: What persons said of joining and splitting it.
         decisions: As they were kept, the first first; each with `entitled`, what entitled who made
             it, on that day.
         on_site: What was found on site, as it was kept.
@@ -135,12 +142,20 @@ class StreetDefect:
     road: RoadFacts
     drives: frozenset[DriveId]
     instants: Instants
+    heirs: tuple[DefectId, ...]
+    identity: tuple[Any, ...]
     decisions: tuple[Mapping[str, Any], ...]
     on_site: tuple[Mapping[str, Any], ...]
     measured: tuple[Mapping[str, Any], ...]
     orders: tuple[tuple[WorksOrder, tuple[OrderEvent, ...]], ...]
     alerts: tuple[Alert, ...]
     is_emptied: bool
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether an engineer ever confirmed it, by a word that holds or by an order."""
+        approved = any(one["move"] == Move.APPROVE and one["holds"] for one in self.decisions)
+        return approved or bool(self.orders) or self.defect.state.confirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +179,13 @@ class LogExcerpt:
     Attributes:
         before_sha256: Of the line before the first one.
         lines: Ordinal, the line's own SHA-256, and the line where it concerns the street.
-        head: The last line.
+        head: Ordinal and SHA-256 of the last line; None where nothing was logged.
         deposited: Where the log's end was deposited: ordinal, SHA-256, with whom, when.
     """
 
     before_sha256: str
     lines: tuple[tuple[int, str, str], ...]
-    head: LogLine | None
+    head: tuple[int, str] | None
     deposited: tuple[tuple[int, str, str, datetime], ...] = ()
 
 
@@ -183,6 +198,8 @@ class StreetFacts:
         sections: Of the network in use.
         lengths_m: Of each section.
         network: Its name and when it was loaded; None if none was.
+        unlaid: How many drives of the time were laid on no network.
+        policies: Those valid by the day, the one that was in force first.
         imports: What was brought in, by kind.
         records: Of this street and time, by kind.
     """
@@ -195,10 +212,16 @@ class StreetFacts:
     passes: tuple[StreetPass, ...]
     defects: tuple[StreetDefect, ...]
     pictures: tuple[StreetPicture, ...]
-    policy: PolicyThen | None
+    unlaid: int
+    policies: tuple[PolicyThen, ...]
     imports: Mapping[RecordKind, tuple[RecordImport, ...]]
     records: Mapping[RecordKind, tuple[CouncilRecord, ...]]
     log: LogExcerpt
+
+    @property
+    def policy(self) -> PolicyThen | None:
+        """The policy that was in force; None where none is kept."""
+        return self.policies[0] if self.policies else None
 
     @property
     def street(self) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.domain.orders import EventKind
+from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.policy import CouncilPolicy, InvestigatoryLevel
 from pipeline.domain.street import StreetDefect, StreetFacts, StreetPass
+from pipeline.domain.uk_time import LONDON
 from pipeline.review import words
 
 
@@ -23,7 +24,6 @@ class Table:
 
 def pass_row(facts: StreetFacts, one: StreetPass) -> tuple[str, ...]:
     """Return what a camera pass saw of one direction of one section."""
-    length_m = facts.lengths_m.get(one.section_id, 0.0)
     seen = [
         str(number)
         for number, found in enumerate(facts.defects, 1)
@@ -35,7 +35,7 @@ def pass_row(facts: StreetFacts, one: StreetPass) -> tuple[str, ...]:
     return (
         words.instant_words(one.at),
         f"{one.section_id}, {'along' if one.along else 'against'} its line",
-        "0 m: void" if one.void else f"{one.looked_m:.0f} m of {length_m:.0f} m",
+        "0 m: void" if one.void else f"{one.looked_m:.0f} m of {one.length_m:.0f} m",
         "all of it" if one.void else reasons or "nothing",
         f"No. {', '.join(seen)}" if seen else "nothing",
         "" if one.speed_mph is None else f"{one.speed_mph:.0f}",
@@ -43,19 +43,28 @@ def pass_row(facts: StreetFacts, one: StreetPass) -> tuple[str, ...]:
         "" if one.light is None else one.light.value,
         str(one.road_views),
         f"no: {one.void}" if one.void else "yes",
+        str(one.drive_id),
     )
 
 
-def defect_row(number: int, one: StreetDefect) -> tuple[str, ...]:
+def defect_row(facts: StreetFacts, number: int, one: StreetDefect) -> tuple[str, ...]:
     """Return a defect, or a possible one, with its instants and sizes."""
     defect, instants = one.defect, one.instants
     kind = defect.kind.words
-    what = kind.capitalize() if defect.state.confirmed else f"Possible {kind}"
-    gone = "; no camera pass that counts shows it any more" if one.is_emptied else ""
+    what = kind.capitalize() if one.is_confirmed else f"Possible {kind}"
+    notes = [defect.state.words.lower()]
+    if one.heirs:
+        numbers = {found.defect.defect_id: n for n, found in enumerate(facts.defects, 1)}
+        told = ", ".join(f"No. {numbers[h]}" if h in numbers else "another" for h in one.heirs)
+        notes.append(f"joined into {told}")
+    elif one.is_emptied:
+        notes.append("no camera pass that counts shows it any more")
+    if defect.last_seen_at >= facts.claim.ends_at:
+        notes.append("seen after the day in question too: its size is also of then")
     depth = defect.depth_mm
     return (
         str(number),
-        f"{what} ({defect.state.words.lower()}{gone})",
+        f"{what} ({'; '.join(notes)})",
         f"{words.where_words(defect)}; section {one.road.section_id}"
         + (f" at {one.road.chainage_m:.0f} m" if one.road.chainage_m is not None else "")
         + (f", {one.road.certainty}" if one.road.certainty else ""),
@@ -74,21 +83,39 @@ def repair_rows(number: int, one: StreetDefect) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for order, events in one.orders:
         line = next(line for line in order.lines if line.defect_id == one.defect.defect_id)
-        when = {
-            event.kind: event.happened_at
-            for event in events
-            if event.defect_id in {None, one.defect.defect_id}
-        }
+        of_it = [e for e in events if e.defect_id in {None, one.defect.defect_id}]
+        when = {event.kind: event for event in of_it}
         safe, repaired = when.get(EventKind.MADE_SAFE), when.get(EventKind.REPAIRED)
         rows.append(
             (
                 str(number), f"{order.number}{' (cancelled)' if order.cancelled else ''}",
                 words.instant_words(line.detected_at), words.instant_words(line.decided_at),
-                words.instant_words(order.ordered_at), _instant(safe), _instant(repaired),
+                words.instant_words(order.ordered_at), _told(safe), _told(repaired),
                 _between(line.detected_at, safe), _between(line.detected_at, repaired),
+                "; ".join(
+                    f"{event.kind.words}: {_told(event)}" for event in of_it
+                    if event.kind not in {EventKind.MADE_SAFE, EventKind.REPAIRED}
+                ),
+            )
+        )  # fmt: skip
+    if not rows and one.is_confirmed:
+        rows.append(
+            (
+                str(number), "none", words.instant_words(one.instants.detected),
+                _instant(one.instants.decided), "", "", "", "", "", "",
             )
         )  # fmt: skip
     return rows
+
+
+def _told(event: OrderEvent | None) -> str:
+    """Return when something happened; and when it was told, where that was another day."""
+    if event is None:
+        return ""
+    at, told_at = event.happened_at, event.recorded_at
+    if told_at is None or at.astimezone(LONDON).date() == told_at.astimezone(LONDON).date():
+        return words.instant_words(at)
+    return f"{words.instant_words(at)}, told on {words.instant_words(told_at)}"
 
 
 def decision_rows(facts: StreetFacts) -> tuple[tuple[str, ...], ...]:
@@ -113,6 +140,11 @@ def decision_rows(facts: StreetFacts) -> tuple[tuple[str, ...], ...]:
         (one["happened_at"], str(number), words.site_words(one), "", "")
         for number, found in enumerate(facts.defects, 1)
         for one in found.on_site
+    ]
+    rows += [
+        (one.said_at, str(number), words.word_words(one), "", "")
+        for number, found in enumerate(facts.defects, 1)
+        for one in found.identity
     ]
     return tuple(row[1:] for row in sorted(rows))
 
@@ -179,8 +211,8 @@ def _instant(at: datetime | None) -> str:
     return "" if at is None else words.instant_words(at)
 
 
-def _between(begins: datetime, ends: datetime | None) -> str:
-    if ends is None:
+def _between(begins: datetime, event: OrderEvent | None) -> str:
+    if event is None:
         return ""
-    hours = (ends - begins) / timedelta(hours=1)
+    hours = (event.happened_at - begins) / timedelta(hours=1)
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"  # noqa: PLR2004

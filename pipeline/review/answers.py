@@ -7,12 +7,13 @@ then whom to ask.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.records import RecordKind, days_not_covered
-from pipeline.domain.street import StreetFacts
+from pipeline.domain.street import PolicyThen, StreetFacts
+from pipeline.domain.uk_time import LONDON
 from pipeline.review import words
 from pipeline.review.answer_tables import (
     Table,
@@ -26,6 +27,9 @@ from pipeline.review.answer_tables import (
 )
 
 _NOT_HELD = "Not held: "
+_NOT_SEEN = "No camera is known to have looked at this street in that time."
+# As roads coverage counts a pass: it looked at nearly all of the section.
+_WHOLE_SHARE = 0.9
 _ASK = {
     RecordKind.INSPECTIONS: "the highway inspection team",
     RecordKind.DEFECTS: "the highway inspection team, and whoever keeps the works system",
@@ -96,10 +100,16 @@ def _imported(facts: StreetFacts, kind: RecordKind) -> Part:
     if not imports:
         return _asked(_ASK[kind], f"No {kind.words} were brought into this system.")
     last = imports[-1]
-    count = f"{len(records)} on this street in the time asked about."
     sources = ", ".join(sorted({one.source for one in imports}))
     gaps = days_not_covered(imports, facts.claim.begins_on, facts.claim.incident_on)
+    nowhere = sum(one.left_out for one in imports)
+    count = f"{len(records)} on this street in the time asked about."
     sentences = [f"{kind.words.capitalize()} from {sources}: {count}"]
+    if nowhere:
+        sentences.append(
+            f"{_many(nowhere, 'more record')} of those files named no street: any of them may "
+            f"concern this one. Ask {_ASK[kind]}."
+        )
     sentences += [
         f"Not covered by any import: {_day(begins)} to {_day(ends)}. For that time ask "
         f"{_ASK[kind]}."
@@ -123,27 +133,44 @@ def _imported(facts: StreetFacts, kind: RecordKind) -> Part:
     )
     return Part(
         holding=Holding.IMPORTED,
-        label=f"Imported on {_day(last.imported_at.date())}",
+        label=f"Imported on {_local_day(last.imported_at)}",
         sentences=tuple(sentences),
         table=table if rows else None,
     )
 
 
 def _inspections(facts: StreetFacts) -> tuple[Part, ...]:
-    policy = facts.policy.policy if facts.policy else None
-    said = (
-        f"By {policy.passes_are_inspections}, camera passes count as safety inspections."
-        if policy is not None and policy.passes_are_inspections
-        else "A camera pass is no safety inspection: no adopted policy says so."
-    )
-    count = len({one.drive_id for one in facts.passes if not one.void})
+    counting = [one for one in facts.passes if not one.void]
+    drives = _many(facts.unlaid, "drive")
+    what = "could not be laid on a road network: whether the camera came by here is not known."
+    unlaid = (f"{drives} of that time {what}",) if facts.unlaid else ()
     passes = held(
-        f"{_many(count, 'camera pass', 'camera passes')} of this street in the time asked about "
-        f"count. {said}",
-        *(() if facts.passes else ("No camera looked at this street in that time.",)),
+        f"{_many(len({one.drive_id for one in counting}), 'camera pass', 'camera passes')} of this "
+        f"street in the time asked about count. {_as_inspections(facts)}",
+        *(() if facts.passes else (_NOT_SEEN,)),
+        *unlaid,
         table=_pass_table(facts) if facts.passes else None,
     )
     return _imported(facts, RecordKind.INSPECTIONS), passes
+
+
+def _as_inspections(facts: StreetFacts) -> str:
+    """Return which camera passes are inspections by the policy then in force, if any are."""
+    policy = facts.policy.policy if facts.policy else None
+    if policy is None or not policy.passes_are_inspections:
+        return "A camera pass is no safety inspection: no adopted policy says so."
+    whole = [
+        one
+        for one in facts.passes
+        if not one.void
+        and one.at.astimezone(LONDON).date() >= policy.valid_from
+        and one.looked_m >= _WHOLE_SHARE * one.length_m
+    ]
+    return (
+        f"By {policy.passes_are_inspections}, a camera pass counts as a safety inspection from "
+        f"{_day(policy.valid_from)} on; that is so of {_many(len(whole), 'row')} of the table, in "
+        "which the camera looked at nine tenths of the section. The others are none."
+    )
 
 
 def _pass_table(facts: StreetFacts) -> Table:
@@ -152,20 +179,21 @@ def _pass_table(facts: StreetFacts) -> Table:
         title="Camera passes, by section and direction",
         columns=(
             "When", "Section, direction", "Looked at", "Not looked at", "Reported", "Speed, mph",
-            "Width in view, m", "Light", "Views kept", "Counts",
+            "Width in view, m", "Light", "Views kept", "Counts", "Camera pass",
         ),
         rows=tuple(pass_row(facts, one) for one in facts.passes),
     )  # fmt: skip
 
 
 def _defects(facts: StreetFacts) -> tuple[Part, ...]:
-    confirmed = sum(1 for one in facts.defects if one.defect.state.confirmed)
+    confirmed = sum(1 for one in facts.defects if one.is_confirmed)
     possible = len(facts.defects) - confirmed
-    rows = tuple(defect_row(number, one) for number, one in enumerate(facts.defects, 1))
+    rows = tuple(defect_row(facts, number, one) for number, one in enumerate(facts.defects, 1))
     ours = held(
         f"By camera: {_many(confirmed, 'defect')} that an engineer confirmed, and "
         f"{_many(possible, 'possible defect')} that no engineer confirmed.",
         "A camera does not measure depth; where one is given, a person measured it.",
+        "Sizes and states are as known now, also by what was seen after the day in question.",
         table=Table(
             name="defects",
             title="Defects and possible defects seen by camera",
@@ -194,7 +222,7 @@ def _manner(facts: StreetFacts) -> tuple[Part, ...]:
     else:
         parts.append(_asked(_ASK[RecordKind.INSPECTIONS]))
     if not facts.passes:
-        return (*parts, held("No camera looked at this street in that time."))
+        return (*parts, held(_NOT_SEEN))
     speeds = sorted(one.speed_mph for one in facts.passes if one.speed_mph is not None)
     fast = f" at {speeds[0]:.0f} to {speeds[-1]:.0f} mph" if speeds else ""
     parts.append(
@@ -273,7 +301,7 @@ def _of_network(facts: StreetFacts, *sentences: str, table: Table | None = None)
     name, loaded_at = facts.network or ("", facts.claim.begins_at)
     return Part(
         holding=Holding.IMPORTED,
-        label=f"Imported on {_day(loaded_at.date())}",
+        label=f"Imported on {_local_day(loaded_at)}",
         sentences=(*sentences, f"From the road network “{name}”."),
         table=table,
     )
@@ -285,18 +313,28 @@ def _criteria(facts: StreetFacts) -> tuple[Part, ...]:
         return (_asked("the highway asset manager", "No policy of that time is kept here."),)
     policy = then.policy
     late = then.kept_at > facts.claim.ends_at
-    standing = f"adopted: {policy.adopted}" if policy.adopted else "an example, adopted by nobody"
     return (
         held(
-            f"Policy “{policy.name}”, version {policy.version}, valid from "
-            f"{_day(policy.valid_from)} ({standing}). Source: {policy.source}. Its file is in the "
-            f"bundle (SHA-256 {policy.sha256}).",
-            f"It was first kept here on {words.instant_words(then.kept_at)}"
-            f"{', after the day in question' if late else ''}.",
+            f"{_policy_words(then)}. It was first kept here on "
+            f"{words.instant_words(then.kept_at)}{', after the day in question' if late else ''}.",
+            *(
+                f"Kept here besides, and valid by then: {_policy_words(one)}, first kept here on "
+                f"{words.instant_words(one.kept_at)}."
+                for one in facts.policies[1:]
+            ),
             "An engineer decides; the policy's matrix proposes.",
             table=levels_table(policy),
         ),
         held(table=bands_table(policy)),
+    )
+
+
+def _policy_words(then: PolicyThen) -> str:
+    policy = then.policy
+    standing = f"adopted: {policy.adopted}" if policy.adopted else "an example, adopted by nobody"
+    return (
+        f"Policy “{policy.name}”, version {policy.version}, valid from {_day(policy.valid_from)} "
+        f"({standing}; source: {policy.source}; SHA-256 {policy.sha256}, its file is in the bundle)"
     )
 
 
@@ -305,14 +343,15 @@ def _repairs(facts: StreetFacts) -> tuple[Part, ...]:
         row for number, one in enumerate(facts.defects, 1) for row in repair_rows(number, one)
     )
     ours = held(
-        f"Orders for what the camera saw: {_many(len(rows), 'line')}. Where a repair was not told "
-        "to this system, it is empty.",
+        f"What was ordered, and what an engineer confirmed without an order: "
+        f"{_many(len(rows), 'row')}. Where a repair was not told to this system, it is empty; when "
+        "something was told stands beside it where that was another day.",
         table=Table(
             name="repairs",
             title="From identification to repair",
             columns=(
                 "No.", "Order", "Identified", "Decided", "Ordered", "Made safe", "Repaired",
-                "Identified to made safe", "Identified to repaired",
+                "Identified to made safe", "Identified to repaired", "What else was told",
             ),
             rows=rows,
         )
@@ -346,6 +385,10 @@ def _emergencies(facts: StreetFacts) -> tuple[Part, ...]:
         rows=rows,
     )
     return (held(table=table),)
+
+
+def _local_day(at: datetime) -> str:
+    return _day(at.astimezone(LONDON).date())
 
 
 def _day(day: date) -> str:

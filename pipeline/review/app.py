@@ -190,11 +190,11 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
         desk.throttle.before_sign_in(email, machine)
         person = sign_in(desk.database, email, password)
         if person is None:
-            desk.throttle.wrong_password(email, machine)
             return desk.page(
                 request, "sign_in.html", status=401, email=email,
                 problem="No account has this address and password",
             )  # fmt: skip
+        desk.throttle.right_password(email, machine)
         request.session.clear()
         request.session.update(
             organisation=str(person.organisation_id),

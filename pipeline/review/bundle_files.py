@@ -5,9 +5,9 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 from uuid import UUID
@@ -28,6 +28,8 @@ from pipeline.review.answers import Answer, parts_not_held
 
 _SUMS = "SHA256SUMS"
 _SHOWN = frozenset({StillKind.EVIDENCE_STILL, StillKind.PLACE_VIEW})
+# A row of a table takes the PDF's maker some 20 ms; what is left out is in the table's own file.
+_MOST_ROWS = 200
 _CHECK = Path(__file__).parent / "templates" / "evidence_check.txt"
 
 
@@ -77,27 +79,28 @@ def write_bundle(
             entry.compress_type = zipfile.ZIP_DEFLATED
             bundle.writestr(entry, content)
 
-        first: dict[str, bytes] = {}
+        first: dict[str, tuple[bytes, str]] = {}
         rows = []
         for kept in _kept(facts, blobs):
             rows.append(_picture_row(facts, kept))
             if kept.jpeg is not None:
                 add(kept.path, kept.jpeg)
-                if kept.of.kind in _SHOWN:
-                    first.setdefault(f"{kept.of.defect_id}/{kept.of.kind}", kept.jpeg)
+                if kept.of.kind in _SHOWN and _counts(facts, kept.of) == "yes":
+                    caption = f"{rows[-1][1]}, {rows[-1][2]}"
+                    first.setdefault(f"{kept.of.defect_id}/{kept.of.kind}", (kept.jpeg, caption))
         pictures = Table(
             name="pictures",
             title="Pictures that were kept, people and vehicles painted over",
-            columns=("File", "What", "Taken", "Camera pass", "No."),
+            columns=("File", "What", "Taken", "Camera pass", "No.", "Counts"),
             rows=tuple(rows),
         )
         html = page_of(facts, answers, making, signer, first)
-        add("evidence.pdf", signer.sign_pdf(pdf_of(html, first.__getitem__)))
+        add("evidence.pdf", signer.sign_pdf(pdf_of(html, lambda name: first[name][0])))
         add("answers.json", _as_json(facts, answers, making))
         for table in [*_tables(answers), pictures]:
             add(f"tables/{table.name}.csv", _as_csv(table))
-        if facts.policy is not None:
-            add("policy.toml", facts.policy.content)
+        for number, then in enumerate(facts.policies, 1):
+            add(f"policies/{number}-{then.policy.sha256[:12]}.toml", then.content)
         add("log-chain.tsv", _chain(facts.log))
         add("certificate.pem", signer.certificate_pem)
         add("CHECK.txt", _how_to_check(facts.log, signer))
@@ -112,7 +115,7 @@ def page_of(
     answers: Sequence[Answer],
     making: Making,
     signer: Signer,
-    pictured: dict[str, bytes],
+    pictured: Mapping[str, tuple[bytes, str]],
 ) -> str:
     """Return the page that becomes the PDF.
 
@@ -121,7 +124,7 @@ def page_of(
         answers: The answers that it gives.
         making: Who makes it, and when.
         signer: The council's.
-        pictured: Which defects have a picture of which kind: "defect/kind".
+        pictured: By "defect/kind", a picture and its caption.
     """
     ours = PrefixLoader({"review": PackageLoader("pipeline.review")})
     templates = Environment(loader=ours, autoescape=True)
@@ -139,7 +142,10 @@ def page_of(
             (
                 str(number),
                 [
-                    (f"{one.defect.defect_id}/{kind}", StillKind(kind).words)
+                    (
+                        f"{one.defect.defect_id}/{kind}",
+                        pictured[f"{one.defect.defect_id}/{kind}"][1],
+                    )
                     for kind in sorted(_SHOWN)
                     if f"{one.defect.defect_id}/{kind}" in pictured
                 ],
@@ -157,7 +163,8 @@ def _kept(facts: StreetFacts, blobs: Blobs) -> Iterator[_Kept]:
     """Yield the pictures, one at a time: there may be many."""
     for number, one in enumerate(facts.pictures, 1):
         kind = one.kind.replace("_", "-")
-        path = f"pictures/{number:04d}-{kind}-{one.taken_at:%Y%m%dT%H%M%SZ}.jpg"
+        taken_at = one.taken_at.astimezone(UTC)
+        path = f"pictures/{number:04d}-{kind}-{taken_at:%Y%m%dT%H%M%SZ}.jpg"
         try:
             yield _Kept(of=one, path=path, jpeg=blobs.get(one.blob_key))
         except InputError:
@@ -173,7 +180,14 @@ def _picture_row(facts: StreetFacts, kept: _Kept) -> tuple[str, ...]:
         words.instant_words(kept.of.taken_at),
         str(kept.of.drive_id),
         "" if of is None else str(numbers[of]),
+        _counts(facts, kept.of),
     )
+
+
+def _counts(facts: StreetFacts, of: StreetPicture) -> str:
+    if of.is_void:
+        return "no: of a camera pass that does not count"
+    return "yes" if of.taken_at < facts.claim.ends_at else "taken after the day in question"
 
 
 def _tables(answers: Sequence[Answer]) -> list[Table]:
@@ -221,7 +235,7 @@ def _chain(log: LogExcerpt) -> bytes:
 
 def _how_to_check(log: LogExcerpt, signer: Signer) -> bytes:
     text = _CHECK.read_text("utf-8")
-    head = "nothing was logged yet" if log.head is None else log.head.sha256
+    head = "nothing was logged yet" if log.head is None else log.head[1]
     return (
         text.replace("{before}", log.before_sha256 if log.lines else FIRST)
         .replace("{head}", head)

@@ -4,6 +4,7 @@ import structlog
 
 from pipeline.adapters.mail_smtp import SmtpMail
 from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.intake import slug_of
 from pipeline.adapters.postgres.log import depositary_of, last_deposit, log_head, save_deposit
 from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.domain.errors import OutageError
@@ -46,6 +47,7 @@ class Depositor:
             to = depositary_of(connection, authority)
             head = log_head(connection, authority)
             last = last_deposit(connection, authority)
+            slug = slug_of(connection, authority)
         if not to or head is None:
             return 0
         if last is not None and (
@@ -53,7 +55,7 @@ class Depositor:
             or last[1].astimezone(LONDON).date() >= now.astimezone(LONDON).date()
         ):
             return 0
-        words = _WORDS.format(ordinal=head.ordinal, sha256=head.sha256, authority=authority)
+        words = _WORDS.format(ordinal=head.ordinal, sha256=head.sha256, authority=slug)
         try:
             self._mail.send(to, f"To be kept: {head.ordinal}:{head.sha256}", words, None)
         except OutageError as error:

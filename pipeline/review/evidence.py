@@ -17,12 +17,14 @@ from pipeline.domain.decisions import Role
 from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.ids import OrganisationId
 from pipeline.domain.street import Claim, GivenOut, StreetFacts
+from pipeline.domain.uk_time import LONDON
 from pipeline.review.answers import answers_of, parts_not_held
 from pipeline.review.bundle_files import Making, write_bundle
 from pipeline.review.desk import Desk, require_csrf
 
-_MOST_DIGITS = 8
+_LONGEST = 20
 _AT_ONCE = 1 << 16
+_MAY_READ = frozenset({Role.ENGINEER, Role.OPERATIONS})
 _IN_MEMORY = 32 << 20
 
 
@@ -38,9 +40,9 @@ class Asked:
     def of(cls, fields: Mapping[str, str]) -> "Asked":
         """Read an address."""
         return cls(
-            usrn=fields.get("usrn", "").strip()[:_MOST_DIGITS],
-            on=fields.get("on", "").strip()[:10],
-            months=fields.get("months", "24").strip()[:3],
+            usrn=fields.get("usrn", "").strip()[:_LONGEST],
+            on=fields.get("on", "").strip()[:_LONGEST],
+            months=fields.get("months", "24").strip()[:_LONGEST],
         )
 
     def claim(self, today: date) -> Claim:
@@ -80,13 +82,10 @@ def facts_of(desk: Desk, authority: OrganisationId, claim: Claim) -> StreetFacts
             f"No street of the USRN {claim.usrn} is in your road network. Look it up in the "
             "gazetteer, or load a newer network (roadwear roads load)."
         )
-    places = desk.rules.grid.to_lonlat([section.line[0] for section in facts.sections])
-    where = {s.section_id: p for s, p in zip(facts.sections, places, strict=True)}
+    # The sun stands as high over all of a street.
+    [place] = desk.rules.grid.to_lonlat([facts.sections[0].line[0]])
     return replace(
-        facts,
-        passes=tuple(
-            replace(one, light=light_at(where[one.section_id], one.at)) for one in facts.passes
-        ),
+        facts, passes=tuple(replace(one, light=light_at(place, one.at)) for one in facts.passes)
     )
 
 
@@ -120,11 +119,13 @@ def add_evidence(app: FastAPI, desk: Desk) -> None:
     @app.get("/evidence")
     def evidence_page(request: Request) -> Response:
         person = desk.person(request)
+        if not person.roles & _MAY_READ:
+            raise RuleError(f"Only a person with the role “{Role.ENGINEER}” may read evidence.")
         asked = Asked.of(request.query_params)
         facts, problem = None, None
         if asked.usrn or asked.on:
             try:
-                claim = asked.claim(desk.clock.now().date())
+                claim = asked.claim(desk.clock.now().astimezone(LONDON).date())
                 facts = facts_of(desk, person.organisation_id, claim)
             except (RuleError, InputError) as error:
                 problem = str(error)
@@ -148,7 +149,7 @@ def add_evidence(app: FastAPI, desk: Desk) -> None:
         if Role.ENGINEER not in person.roles:
             raise RuleError(f"Only a person with the role “{Role.ENGINEER}” may give this out.")
         asked = Asked.of({"usrn": usrn, "on": on, "months": months})
-        claim = asked.claim(desk.clock.now().date())
+        claim = asked.claim(desk.clock.now().astimezone(LONDON).date())
         file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - see _sent
         try:
             name = give_out(desk, person.organisation_id, claim, person.name, file)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from pipeline.domain.errors import RuleError
 from pipeline.domain.footage import Frame, FrameRef
@@ -35,6 +35,8 @@ def clean_photo(content: bytes, detector: Callable[[], Detector]) -> bytes:
     """
     if len(content) > LARGEST_BYTES:
         raise RuleError("The photograph has more than 25 MB. Send a smaller one.")
+    # Other libraries of this process may have allowed what was cut short.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(io.BytesIO(content), formats=_KINDS) as picture:
             if picture.width * picture.height > _MOST_PIXELS:

@@ -9,7 +9,7 @@ from pipeline.domain.errors import RoadwearError
 # From one machine, one address: a person who mistypes. All of one address: many machines guess.
 _FROM_ONE = RateLimitItemPerMinute(10, 15)
 _OF_ONE = RateLimitItemPerMinute(100, 15)
-_BY_ONE_MACHINE = RateLimitItemPerMinute(100, 15)
+_BY_ONE_MACHINE = RateLimitItemPerMinute(300, 15)
 _BY_ONE_KEY = RateLimitItemPerMinute(600)
 
 
@@ -25,22 +25,23 @@ class Throttle:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def before_sign_in(self, email: str, machine: str) -> None:
-        """Refuse to try a password where too many were wrong.
+        """Count a password that is tried; refuse it where too many were wrong.
 
         Raises:
             TooManyError: Ten were wrong in a quarter of an hour from one machine for one address,
-                or a hundred for an address or from a machine.
+                a hundred for an address, or three hundred from a machine.
         """
-        if not all(self._limiter.test(item, *key) for item, key in _kinds(email, machine)):
+        tried = [self._limiter.hit(item, *key) for item, key in _kinds(email, machine)]
+        if not all(tried):
             raise TooManyError(
                 "There were too many wrong passwords. Wait a quarter of an hour, then try again; "
                 "if you have forgotten yours, ask who runs Roadwear at your council."
             )
 
-    def wrong_password(self, email: str, machine: str) -> None:
-        """Count a wrong password."""
-        for item, key in _kinds(email, machine):
-            self._limiter.hit(item, *key)
+    def right_password(self, email: str, machine: str) -> None:
+        """Forget what was wrong before, of this machine for this address."""
+        item, key = _kinds(email, machine)[0]
+        self._limiter.clear(item, *key)
 
     def by_key(self, key: str) -> None:
         """Count a request.

@@ -1,6 +1,6 @@
 """A council's own records are read whole or not at all, and nothing that is not asked for."""
 
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,19 @@ def test_as_other_systems_write_it(tmp_path: Path, content: str) -> None:
     assert (found.left_out, found.ignored) == (1, ())
 
 
+def test_quotes_and_commas_are_kept_and_a_time_with_its_zone_is_told_in_the_uk(
+    tmp_path: Path,
+) -> None:
+    plain = "".join(f"{n},5,2026-01-01,the road's edge\n" for n in range(900))
+    content = (
+        f'reference,usrn,date,found\n{plain}last,5,2026-06-30T23:30:00Z,"a ""big, deep"" hole"\n'
+    )
+    records = read(tmp_path, content).records
+    assert dict(records[0].said) == {"found": "the road's edge"}
+    assert dict(records[-1].said) == {"found": 'a "big, deep" hole'}
+    assert (records[-1].on, records[-1].at) == (date(2026, 7, 1), time(0, 30))
+
+
 def test_older_spreadsheets_are_read(tmp_path: Path) -> None:
     found = read(tmp_path, "reference,usrn,date,found\n1,5,2026-01-01,café £5\n".encode("cp1252"))
     assert dict(found.records[0].said) == {"found": "café £5"}
@@ -63,6 +76,9 @@ def test_older_spreadsheets_are_read(tmp_path: Path) -> None:
         ("reference,usrn,date\n,5,2026-01-01\n", "has a reference"),
         ("reference,usrn,date\n1,5,2026-01-01\n1,5,2026-01-02\n", "1 stands there twice"),
         ("reference,usrn,date,found\n1,5,2026-01-01," + "x" * 2000, "more than 1000 characters"),
+        ("reference,usrn,date,what\n1,5,2026-01-01,a hole, deep\n", "more fields than there are"),
+        ("reference,usrn,date\n1,5\n", "fewer fields than there are"),
+        ("x" * 200_000 + ",usrn,date\n1,5,2026-01-01\n", "line 1"),
         (b"\x00\xff\xfe\x00PK\x03\x04 no text at all", "no column"),
         ('reference,usrn,date\n1,5,"' + "x" * 200_000, "line"),
     ],
@@ -110,10 +126,18 @@ def test_which_days_no_import_covers(
 
     imports = tuple(
         RecordImport(
-            kind=RecordKind.DEFECTS, source="x", content_sha256="0" * 64, covers_from=day(a),
-            covers_to=day(b), records=1, left_out=0, said_by="ada", imported_at=NOON,
+            kind=RecordKind.DEFECTS,
+            source="x",
+            content_sha256="0" * 64,
+            records_sha256="0" * 64,
+            covers_from=day(a),
+            covers_to=day(b),
+            records=1,
+            left_out=0,
+            said_by="ada",
+            imported_at=NOON + timedelta(days=60),
         )
         for a, b in covered
-    )  # fmt: skip
+    )
     found = days_not_covered(imports, day(1), day(28))
     assert found == tuple((day(a), day(b)) for a, b in gaps)

@@ -55,10 +55,12 @@ def test_from_a_file_of_inspections_to_a_bundle(
     assert zipfile.is_zipfile(out)
     assert list(tmp_path.glob("*.part")) == []
 
-    assert (tmp_path / "home/keys/mycouncil.crt.pem").read_bytes() == certificate
-    assert (tmp_path / "home/keys/mycouncil.key.pem").stat().st_mode & 0o077 == 0
-    assert said("evidence", "key", *of).count(":") == 31
-    keys = ("--key", tmp_path / "home/keys/mycouncil.key.pem", "--certificate", file)
+    key = tmp_path / "home/keys/mycouncil.pem"
+    assert certificate in key.read_bytes()
+    assert key.stat().st_mode & 0o077 == 0
+    shown = said("evidence", "key", "--authority", "MyCouncil")
+    assert shown.count(":") == 31 and shown == said("evidence", "key", *of)
+    keys = ("--key", key, "--certificate", file)
     assert "are to be PEM" in said("evidence", "key", *of, *keys, code=3)
 
     assert "is no mail address" in said("log", "deposit", *of, "--with", "x", code=2)

@@ -36,7 +36,7 @@ PAGES = {
     "/orders/{order_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/evidence": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/evidence": (SEES, REFUSED, SEES, SEES, SIGN_IN),
     "/visits": (SEES, SEES, SEES, SEES, SIGN_IN),
     "/visits/session": (SEES, SEES, SEES, SEES, SIGN_IN),
     "/visits/photos/{entry_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),

@@ -2,6 +2,7 @@
 
 import io
 import re
+from itertools import pairwise
 from uuid import uuid4
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_the_way_does_not_cross_itself_and_goes_everywhere_once() -> None:
     ]
 
     def length(order: tuple[int, ...]) -> float:
-        return sum(places[a].distance_m(places[b]) for a, b in zip(order, order[1:], strict=False))
+        return sum(places[a].distance_m(places[b]) for a, b in pairwise(order))
 
     order = route(places)
     assert sorted(order) == list(range(40))

@@ -7,11 +7,11 @@ from typing import Any
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.domain.ids import OrganisationId, natural_uuid
-from pipeline.domain.records import CouncilRecord, RecordImport, RecordKind
+from pipeline.domain.records import CouncilRecord, RecordImport, RecordKind, records_sha256
 
 _IMPORT = (
-    "kind", "source", "content_sha256", "covers_from", "covers_to", "records", "left_out",
-    "said_by", "imported_at",
+    "kind", "source", "content_sha256", "records_sha256", "covers_from", "covers_to", "records",
+    "left_out", "said_by", "imported_at",
 )  # fmt: skip
 _RECORD = (
     "import_id", "authority_id", "kind", "reference", "usrn", "happened_on", "happened_at", "said",
@@ -26,12 +26,13 @@ def save_records(
 ) -> bool:
     """Keep what was brought in; False where just this was already."""
     import_id = natural_uuid(
-        "records", authority, of.kind, of.content_sha256, of.covers_from, of.covers_to
+        "records", authority, of.kind, of.source, of.records_sha256, of.covers_from, of.covers_to
     )
     row = connection.execute(
         "insert into roadwear.record_import (import_id, authority_id, kind, source, "
-        "content_sha256, covers_from, covers_to, records, left_out, said_by, imported_at) values "
-        "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning import_id",
+        "content_sha256, records_sha256, covers_from, covers_to, records, left_out, said_by, "
+        "imported_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict do nothing returning import_id",
         (import_id, authority, *(getattr(of, name) for name in _IMPORT)),
     ).fetchone()
     if row is None:
@@ -87,11 +88,30 @@ def load_records(
         "and r.happened_on between %(begins)s and %(ends)s and not exists (select 1 "
         "from roadwear.council_record later join roadwear.record_import li using (import_id) "
         "where later.authority_id = %(a)s and later.kind = r.kind "
-        "and later.reference = r.reference and li.ordinal > i.ordinal) "
+        "and later.reference = r.reference and li.source = i.source and li.ordinal > i.ordinal) "
         "order by r.happened_on, r.happened_at nulls first, r.reference",
         {"a": authority, "usrn": usrn, "kind": kind, "begins": begins, "ends": ends},
     )
     return tuple(_record(row) for row in rows)
+
+
+def imports_unlike_log(connection: Connection, authority: OrganisationId) -> tuple[str, ...]:
+    """Return, in sentences, which imports are not as they were brought in.
+
+    The log has the SHA-256 of what was taken.
+    """
+    found = []
+    for row in connection.execute(
+        "select import_id, kind, records_sha256 from roadwear.record_import "
+        "where authority_id = %s order by ordinal",
+        (authority,),
+    ).fetchall():
+        records = connection.execute(
+            "select * from roadwear.council_record where import_id = %s", (row["import_id"],)
+        )
+        if records_sha256(_record(one) for one in records) != row["records_sha256"]:
+            found.append(f"{row['kind']} {row['import_id']} are not as they were brought in")
+    return tuple(found)
 
 
 def _record(row: dict[str, Any]) -> CouncilRecord:

@@ -60,7 +60,7 @@ def load_alerts_on(
     connection: Connection, authority: OrganisationId, defects: Sequence[DefectId]
 ) -> tuple[Alert, ...]:
     """Return what was raised of some possible defects, the first first."""
-    values = {"defects": list(defects)}
+    values = {"defects": list(defects), "most": None}
     return _load(connection, authority, "a.defect_id = any(%(defects)s)", "a.raised_at", values)
 
 

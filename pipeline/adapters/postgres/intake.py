@@ -24,6 +24,14 @@ from pipeline.domain.quality import ClipQuality, MinuteQuality
 from pipeline.domain.track import ClockOffset, RawFix
 
 
+def slug_of(connection: Connection, organisation: OrganisationId) -> str:
+    """Return what an organisation is called in commands; "" if there is none."""
+    row = connection.execute(
+        "select slug from roadwear.organisation where organisation_id = %s", (organisation,)
+    ).fetchone()
+    return str(row["slug"]) if row else ""
+
+
 def save_organisation(connection: Connection, slug: str) -> OrganisationId:
     """Make an organisation known by its short name, once."""
     name = slug.strip().lower()

@@ -31,7 +31,7 @@ from pipeline.domain.responding import ClockStart, ResponseTime, Unit
 MOST_APPROVED = 500
 _MOST_ORDERS = 200
 _EVENT = (
-    "select event_id, order_id, defect_id, kind, happened_at, said_by, note "
+    "select event_id, order_id, defect_id, kind, happened_at, said_by, note, recorded_at "
     "from roadwear.order_event"
 )
 

@@ -150,7 +150,7 @@ def load_road_facts(
     sightings: dict[DefectId, list[RoadFacts | None]] = defaultdict(list)
     for row in rows:
         known = row["section_id"] is not None
-        sightings[DefectId(row["defect_id"])].append(_facts(row) if known else None)
+        sightings[DefectId(row["defect_id"])].append(facts_of_row(row) if known else None)
     roads = {defect: road_of(seen) for defect, seen in sightings.items()}
     return {defect: road for defect, road in roads.items() if road is not None}
 
@@ -184,7 +184,8 @@ def load_road_places(
     }
 
 
-def _facts(row: Mapping[str, Any]) -> RoadFacts:
+def facts_of_row(row: Mapping[str, Any]) -> RoadFacts:
+    """Return what is known of the road of a sighting's row."""
     return RoadFacts(
         section_id=row["section_id"],
         usrn=row["usrn"],

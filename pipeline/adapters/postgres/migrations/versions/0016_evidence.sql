@@ -37,16 +37,29 @@ declare
   organisation uuid;
   found record;
   before text;
+  former text;
 begin
   for organisation in select organisation_id from roadwear.organisation loop
     perform set_config('roadwear.organisation', organisation::text, true);
     before := null;
-    for found in select ordinal, line from roadwear.log_line
+    former := repeat('0', 64);
+    for found in select ordinal, line, sha256 from roadwear.log_line
         where organisation_id = organisation order by ordinal loop
+      -- A chain that does not hold is not made to hold: somebody has to look at it first.
+      former := encode(sha256(convert_to(former || E'\n' || found.line, 'UTF8')), 'hex');
+      if former <> found.sha256 then
+        raise exception 'line % of the log of % is not as it was written: see roadwear log verify',
+          found.ordinal, organisation;
+      end if;
       before := roadwear.next_sha256(before, found.line);
       update roadwear.log_line set sha256 = before
         where organisation_id = organisation and ordinal = found.ordinal;
     end loop;
+    -- The end that may have been deposited before is kept in the log itself.
+    if before is not null then
+      perform roadwear.add_log_line(organisation, 'former_end', former,
+        json_build_object('sha256', former)::jsonb);
+    end if;
   end loop;
 end $$;
 alter table roadwear.log_line enable trigger only_added;
@@ -59,6 +72,7 @@ create table roadwear.record_import (
   kind text not null,
   source text not null,
   content_sha256 text not null check (content_sha256 ~ '^[0-9a-f]{64}$'),
+  records_sha256 text not null check (records_sha256 ~ '^[0-9a-f]{64}$'),
   covers_from date not null,
   covers_to date not null check (covers_to >= covers_from),
   records int not null,
