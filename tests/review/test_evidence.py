@@ -349,7 +349,8 @@ def test_a_drive_that_was_laid_nowhere_is_said(street: Browser, database: Databa
         connection.execute(
             "insert into roadwear.run select gen_random_uuid(), owner_id, authority_id, drive_id, "
             "clip_sha256, from_pts, to_pts, detector, rig, clock, settings_sha256, mark, "
-            "'current', looked, decoded, not_looked, cut_at_s, recorded_at from roadwear.run limit 1"
+            "'current', looked, decoded, not_looked, cut_at_s, recorded_at "
+            "from roadwear.run limit 1"
         )
     assert "1 drive of that time could not be laid on a road network" in street.get(PAGE)
 
