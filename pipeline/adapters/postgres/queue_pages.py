@@ -82,8 +82,9 @@ class QueuePage:
 def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted) -> QueuePage:
     """Return a page of an authority's queue."""
     values = _values(authority, wanted)
+    source, where = _asked(wanted)
     rows = connection.execute(
-        f"select q.* {_FROM} where {_WANTED} order by q.score desc, q.defect_id "
+        f"select q.* {source} where {where} order by q.score desc, q.defect_id "
         "limit %(rows)s offset %(offset)s",
         values,
     ).fetchall()
@@ -99,7 +100,7 @@ def load_page(connection: Connection, authority: OrganisationId, wanted: Wanted)
     waiting = sum(row["waiting"] for row in counted)
     return QueuePage(
         rows=entries_with_defects(connection, rows),
-        total=waiting if wanted.is_all else _count(connection, _WANTED, values),
+        total=waiting if wanted.is_all else _count(connection, f"{source} where {where}", values),
         waiting=waiting,
         late=sum(row["late"] for row in counted),
         fresh=sum(row["fresh"] for row in counted),
@@ -151,28 +152,45 @@ _FREE = (
     "not exists (select 1 from roadwear.claim c where c.defect_id = q.defect_id "
     "and c.until > %(now)s and c.person_id <> %(person)s)"
 )
-_FROM = "from roadwear.queue_entry q join roadwear.defect d using (defect_id)"
 _LATE = (
     "exists (select 1 from unnest(%(late_categories)s::text[], %(late_instants)s::timestamptz[]) "
     "as l (category, before) where l.category = q.category and q.detected_at < l.before)"
 )
-_WANTED = f"""q.authority_id = %(authority)s
-  and (%(category)s = '' or q.category = %(category)s)
-  and (%(kind)s = '' or d.kind = %(kind)s)
-  and (not %(only_late)s or {_LATE})
-  and (%(text)s = '' or starts_with(q.defect_id::text, lower(%(text)s))
-    or strpos(lower(q.street), lower(%(text)s)) > 0 or q.usrn::text = %(text)s)
-  and (%(hierarchy)s = '' or q.hierarchy = %(hierarchy)s)
-  and (%(before)s::timestamptz is null or q.detected_at < %(before)s)
-  and (%(after)s::timestamptz is null or q.detected_at >= %(after)s)
-  and d.confidence >= %(surest_from)s and d.confidence <= %(surest_to)s
-  and (%(west)s::float8 is null or (d.at_e between %(west)s and %(east)s
-    and d.at_n between %(south)s and %(north)s))
-  and (%(vehicle)s = '' or q.defect_id in (
-    select m.defect_id from roadwear.vehicle v join roadwear.drive r using (vehicle_id)
-    join roadwear.observation o using (drive_id)
-    join roadwear.current_membership m using (observation_id)
-    where lower(v.fleet_number) = lower(%(vehicle)s)))"""  # noqa: S608 - our own words
+_OF_STREET = (
+    "(starts_with(q.defect_id::text, lower(%(text)s)) "
+    "or strpos(lower(q.street), lower(%(text)s)) > 0 or q.usrn::text = %(text)s)"
+)
+_OF_VEHICLE = (
+    "q.defect_id in (select m.defect_id from roadwear.vehicle v "
+    "join roadwear.drive r using (vehicle_id) join roadwear.observation o using (drive_id) "
+    "join roadwear.current_membership m using (observation_id) "
+    "where lower(v.fleet_number) = lower(%(vehicle)s))"
+)
+_IN_BOX = "(d.at_e between %(west)s and %(east)s and d.at_n between %(south)s and %(north)s)"
+
+
+def _asked(wanted: Wanted) -> tuple[str, str]:
+    """Return from what is read, and where: what is not asked is not read either."""
+    of_entry = {
+        "q.category = %(category)s": wanted.category,
+        _LATE: wanted.only_late,
+        _OF_STREET: wanted.text.strip(),
+        "q.hierarchy = %(hierarchy)s": wanted.hierarchy,
+        "q.detected_at >= %(after)s": wanted.detected[0],
+        "q.detected_at < %(before)s": wanted.detected[1],
+        _OF_VEHICLE: wanted.vehicle.strip(),
+    }
+    of_defect = {
+        "d.kind = %(kind)s": wanted.kind,
+        "d.confidence between %(surest_from)s and %(surest_to)s": wanted.confidence != (0.0, 1.0),
+        _IN_BOX: wanted.box,
+    }
+    asked = [condition for condition, value in (of_entry | of_defect).items() if value]
+    joined = " join roadwear.defect d using (defect_id)" if any(of_defect.values()) else ""
+    return (
+        f"from roadwear.queue_entry q{joined}",
+        " and ".join(["q.authority_id = %(authority)s", *asked]),
+    )
 
 
 def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
@@ -202,8 +220,8 @@ def _values(authority: OrganisationId, wanted: Wanted) -> dict[str, object]:
     }
 
 
-def _count(connection: Connection, where: str, values: Mapping[str, object]) -> int:
-    row = connection.execute(f"select count(*) as n {_FROM} where {where}", values).fetchone()
+def _count(connection: Connection, asked: str, values: Mapping[str, object]) -> int:
+    row = connection.execute(f"select count(*) as n {asked}", values).fetchone()
     return int(row["n"]) if row else 0
 
 
