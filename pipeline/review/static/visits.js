@@ -53,7 +53,8 @@ async function show() {
   const waiting = entries.filter((entry) => !entry.refused);
   const how = !navigator.onLine ? "There is no signal: they are sent when there is one."
     : isSignedOut ? "You are signed out: sign in again to send them." : "There is a signal.";
-  state.textContent = `${waiting.length} kept on this phone, not sent yet. ${how}`;
+  const what = waiting.length ? `${waiting.length} kept on this phone, not sent yet.` : "Nothing waits to be sent.";
+  state.textContent = `${what} ${how}`;
   box.dataset.waiting = String(waiting.length);
   list.replaceChildren(...entries.filter((entry) => entry.refused).map((entry) => {
     const line = document.createElement("li");
