@@ -20,6 +20,7 @@ import httpx
 import psycopg
 
 from deploy.bench_house import ServerProcess, bench_house
+from deploy.query_plans import query_plans
 from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.intake import save_organisation, save_vehicle
@@ -114,8 +115,8 @@ def bench_desk(
     people: int,
     seconds: float,
     on_step: Callable[[str], None],
-) -> dict[str, dict[str, float]]:
-    """Fill a database, let people work, and return how long they waited.
+) -> tuple[dict[str, dict[str, float]], str]:
+    """Fill a database, let people work; return how long they waited, and the queries' plans.
 
     Args:
         defects: Possible defects in all.
@@ -147,7 +148,8 @@ def bench_desk(
         with psycopg.connect(known.owner_url) as connection:
             strangers = _strangers(connection, names, seen)
             bare = _bare(connection, names[0])
-    return {"desk": _table(seen, bare, strangers)}
+        plans = query_plans(house.database, organisation_id(names[0]))
+    return {"desk": _table(seen, bare, strangers)}, plans
 
 
 def _fill(
