@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -45,6 +45,8 @@ _POLICY = (
     "base-uri 'none'"
 )
 _SESSION_S = 8 * 3600
+# Forms with a photograph are the largest; footage is handed in at the uplink, which is beside this.
+_MOST_BYTES = 32 * 1024 * 1024
 
 
 def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> FastAPI:
@@ -116,7 +118,11 @@ def _safe_headers(others: str) -> Callable[[Request, Callable[[Request], Any]], 
     policy = _POLICY.format(others=f" {others}" if others else "")
 
     async def safe_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
-        response: Response = await call_next(request)
+        response: Response = (
+            PlainTextResponse("That is too much to send at once: 32 MiB at most.", 413)
+            if _is_too_much(request)
+            else await call_next(request)
+        )
         response.headers["Content-Security-Policy"] = policy
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
@@ -126,6 +132,14 @@ def _safe_headers(others: str) -> Callable[[Request, Callable[[Request], Any]], 
         return response
 
     return safe_headers
+
+
+def _is_too_much(request: Request) -> bool:
+    """Return whether more is announced than any form has, or it is not said how much."""
+    if request.method not in {"POST", "PUT"}:
+        return False
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > _MOST_BYTES
 
 
 def _add_errors(app: FastAPI, desk: Desk) -> None:

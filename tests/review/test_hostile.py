@@ -266,3 +266,11 @@ def test_an_address_that_many_machines_guess_at_is_closed_to_all() -> None:
     with pytest.raises(TooManyError):
         throttle.before_sign_in("ada@x", "101")
     throttle.before_sign_in("ben@x", "101")
+
+
+def test_more_than_any_form_has_is_refused_before_it_is_read(ada: Browser) -> None:
+    huge = {"Content-Length": str(1 << 40)}
+    for path in ("/visits/entries", "/sign-in", "/orders"):
+        assert ada.client.post(path, headers=huge).status_code == 413
+    endless = ada.client.post("/sign-in", content=iter([b"x"]))
+    assert endless.status_code == 413
