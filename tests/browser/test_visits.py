@@ -14,7 +14,7 @@ from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.domain.chain import fault_in
 from pipeline.domain.ids import organisation_id
-from tests.browser.conftest import faults, fits, signed_in
+from tests.browser.conftest import PASSWORD, faults, fits, signed_in
 from tests.builders import an_observation
 from tests.stored import gather, store_findings
 
@@ -146,7 +146,7 @@ def test_the_page_has_no_fault_that_axe_knows_and_works_on_a_phone(
 
 
 def test_who_signed_out_meanwhile_is_asked_to_sign_in_and_loses_nothing(
-    page: Page, address: str
+    page: Page, address: str, database: Database
 ) -> None:
     open_offline(page, address, page.context)
     tell(page, 0, "There is nothing there")
@@ -154,3 +154,21 @@ def test_who_signed_out_meanwhile_is_asked_to_sign_in_and_loses_nothing(
     page.context.set_offline(False)
     page.get_by_role("button", name="Send what is kept on this phone").click()
     page.get_by_text("sign in again to send them").wait_for()
+
+    # Somebody else signs in on the phone: it waits; and then who wrote it: it is sent.
+    for name, waiting in (("ben", "1"), ("ada", "0")):
+        page.context.clear_cookies()
+        page.goto(f"{address}/sign-in")
+        page.get_by_label("Email address").fill(f"{name}@depot.example")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/queue")
+        page.goto(f"{address}/visits")
+        page.wait_for_selector(f"#visits[data-waiting='{waiting}']", state="attached")
+        if name == "ben":
+            page.get_by_text("1 were written by somebody else").wait_for()
+    with database.acting_for(DEPOT) as connection:
+        row = connection.execute(
+            "select p.name from roadwear.site_entry join roadwear.person p using (person_id)"
+        ).fetchall()
+    assert row == [{"name": "Ada"}]

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import load_defects
 from pipeline.domain.defects import Defect
+from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import DefectId, EntryId, OrganisationId
 from pipeline.domain.visits import SiteEntry
 
@@ -52,18 +53,24 @@ def save_entry(
         after: The defect from now on.
         followed: What followed from it, in words.
         photo_key: Where its picture is; None if there is none.
+
+    Raises:
+        RuleError: Another entry has its id.
     """
     depth = entry.depth
-    connection.execute(
+    kept = connection.execute(
         "insert into roadwear.site_entry (entry_id, authority_id, defect_id, person_id, outcome, "
         "depth_mm, how, note, photo_key, followed, happened_at) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict do nothing returning entry_id",
         (
             entry.entry_id, authority, entry.defect_id, entry.person_id, entry.outcome,
             depth.value if depth else None, depth.how if depth else None, entry.note, photo_key,
             followed, entry.happened_at,
         ),
-    )  # fmt: skip
+    ).fetchone()  # fmt: skip
+    if kept is None:
+        raise RuleError("This entry has an id that is not free. Nothing was recorded.")
     connection.execute(
         "update roadwear.defect set state = %s, version = %s where defect_id = %s",
         (after.state, after.version, after.defect_id),

@@ -6,6 +6,7 @@ const state = document.getElementById("visits-state");
 const list = document.getElementById("visits-kept");
 const SIDE = 2000;
 let isSignedOut = false;
+let signedIn = person;
 
 const opened = new Promise((resolve, reject) => {
   const asked = indexedDB.open("roadwear-visits", 1);
@@ -53,8 +54,10 @@ async function show() {
   const waiting = entries.filter((entry) => !entry.refused);
   const how = !navigator.onLine ? "There is no signal: they are sent when there is one."
     : isSignedOut ? "You are signed out: sign in again to send them." : "There is a signal.";
+  const others = waiting.filter((entry) => entry.person !== signedIn).length;
   const what = waiting.length ? `${waiting.length} kept on this phone, not sent yet.` : "Nothing waits to be sent.";
-  state.textContent = `${what} ${how}`;
+  const whose = others ? ` ${others} were written by somebody else: they are sent when they sign in.` : "";
+  state.textContent = `${what} ${how}${whose}`;
   box.dataset.waiting = String(waiting.length);
   list.replaceChildren(...entries.filter((entry) => entry.refused).map((entry) => {
     const line = document.createElement("li");
@@ -98,8 +101,10 @@ function sync() {
       const answer = await fetch("/visits/session", { headers: { Accept: "application/json" } });
       isSignedOut = answer.redirected;
       if (isSignedOut) return;
-      const { csrf } = await answer.json();
-      for (const entry of entries) await send(entry, csrf);
+      const session = await answer.json();
+      // What somebody else wrote on this phone waits for them to sign in.
+      signedIn = session.person;
+      for (const entry of entries.filter((one) => one.person === signedIn)) await send(entry, session.csrf);
     } catch {
       // There is no signal, or it went away: everything is still kept.
     }
