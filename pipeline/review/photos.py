@@ -45,7 +45,10 @@ def clean_photo(content: bytes, detector: Callable[[], Detector]) -> bytes:
             upright = ImageOps.exif_transpose(picture).convert("RGB")
             upright.thumbnail((_SIDE_PX, _SIDE_PX))
             pixels = np.ascontiguousarray(np.asarray(upright)[:, :, ::-1])
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+    # Where ultralytics is loaded, opening a picture that is none asks for a library for HEIF.
+    except (
+        UnidentifiedImageError, OSError, ValueError, ImportError, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
         raise RuleError("The photograph is no JPEG, PNG or WebP that can be read.") from error
     frame = Frame(
         ref=FrameRef(clip_sha256=ClipSha256(hashlib.sha256(content).hexdigest()), pts=0),
