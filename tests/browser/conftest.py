@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
@@ -28,14 +28,20 @@ PASSWORD = "a long enough password"  # noqa: S105 - a test's own
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    """Return what starts browsers: one at a time is allowed in a process."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    browser = driver.chromium.launch(
+        executable_path="/usr/bin/chromium",
+        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    )
+    yield browser
+    browser.close()
 
 
 def faults(page: Page) -> list[str]:

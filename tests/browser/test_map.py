@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
@@ -14,16 +14,15 @@ from tests.builders import a_road_line
 
 
 @pytest.fixture(scope="module")
-def drawing() -> Iterator[Browser]:
+def drawing(driver: Playwright) -> Iterator[Browser]:
     """Return a browser that draws: maps need WebGL, which it computes itself."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-                  "--disable-background-networking"],
-        )  # fmt: skip
-        yield browser
-        browser.close()
+    browser = driver.chromium.launch(
+        executable_path="/usr/bin/chromium",
+        args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+              "--disable-background-networking"],
+    )  # fmt: skip
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
