@@ -40,7 +40,7 @@ def load(
 ) -> None:
     """Bring in safety inspections, defects or enquiries, for bundles of evidence.
 
-    Needed are the columns reference, usrn and date; what else is taken, README and docs tell.
+    Needed are the columns reference, usrn and date; what else is taken, docs/desk.md tells.
     Nothing else is: names and addresses of who complained stay out. The same file again changes
     nothing; a later one with the same reference corrects it.
     """

@@ -1,7 +1,7 @@
 """What is known of a street over a time, as a claim asks for it. Pure."""
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -84,7 +84,6 @@ class StreetPass:
         speed_mph: Of the vehicle; None where its track is not kept any more.
         void: Why it must not count, in words; "" where it counts.
         road_views: How many redacted views of the road are kept where nothing was reported.
-        probability: That it was this section.
     """
 
     drive_id: DriveId
@@ -94,8 +93,6 @@ class StreetPass:
     length_m: float
     looked_m: float
     not_looked_m: Mapping[NotLookedReason, float]
-    probability: float
-    vehicle: str = ""
     width_m: float | None = None
     speed_mph: float | None = None
     light: Light | None = None
@@ -227,11 +224,6 @@ class StreetFacts:
     def street(self) -> str:
         """The street's name, "" where it is not known."""
         return next((section.name for section in self.sections if section.name), "")
-
-    @property
-    def drives(self) -> Sequence[DriveId]:
-        """The drives that passed."""
-        return sorted({one.drive_id for one in self.passes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,7 @@ def page_of(
     return templates.get_template("review/evidence_pdf.html").render(
         facts=facts,
         answers=answers,
+        most_rows=_MOST_ROWS,
         period=[
             f"{day.day} {day:%B %Y}" for day in (facts.claim.begins_on, facts.claim.incident_on)
         ],

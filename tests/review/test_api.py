@@ -19,7 +19,7 @@ from pipeline.adapters.postgres.tokens import add_token, close_token
 from pipeline.domain.chain import fault_in
 from pipeline.domain.ids import OrganisationId, TokenId, organisation_id
 from pipeline.domain.tokens import ApiToken, Scope
-from tests.review.browsing import Browser, defects_of
+from tests.review.browsing import Browser, another, defects_of
 
 DEPOT, OTHER = organisation_id("depot"), organisation_id("other")
 ALL = frozenset(Scope)
@@ -232,6 +232,20 @@ def test_an_event_of_another_council_is_not_told_of(
     confirm.put(f"/orders/{order[0]}/events/{event}", happened("accepted"))
     other = System(client, key_for(database, OTHER))
     other.put(f"/orders/{order[0]}/events/{event}", happened("accepted"), 404)
+
+    # Of an order of their own, under an id that somebody else has used.
+    eve = another(client)
+    eve.sign_in("eve@other.example")
+    path = defects_of(eve)[0]
+    eve.get(path)
+    eve.approve(path)
+    said = {"csrf": eve.csrf, "defect": path.rpartition("/")[2], "repair": "permanent",
+            "traffic": "none"}  # fmt: skip
+    theirs = eve.client.post("/orders", data=said).url.path.rpartition("/")[2]
+    told = other.put(f"/orders/{theirs}/events/{event}", happened("accepted"), 409)
+    assert "not free" in told["detail"] and "Gang 4" not in told["detail"]
+    assert other.get(f"/orders/{theirs}")["accepted_at"] is None
+    other.put(f"/orders/{theirs}/events/{uuid4()}", happened("accepted"))
 
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer x", "Bearer rwapi_x", "Basic eDp5", "é"])

@@ -300,13 +300,42 @@ def test_what_is_not_understood_is_said(
     assert problem in street.get(address, status=422)
 
 
-@pytest.mark.usefixtures("street")
-def test_another_council_finds_nothing(client: TestClient) -> None:
+def test_another_council_finds_nothing(
+    street: Browser, client: TestClient, database: Database
+) -> None:
+    found = CouncilRecord(reference="I-1", usrn=USRN, on=date(2026, 2, 1))
+    bring_in(database, RecordKind.INSPECTIONS, found, until=DAY)
     eve = another(client)
     eve.sign_in("eve@other.example")
     assert "No street of the USRN" in eve.get(PAGE, status=422)
     answer = eve.client.post("/evidence", data={"csrf": eve.csrf, **ASKED})
     assert answer.status_code == 404
+    # Its own network has a street of that USRN too, and in the same place.
+    here = RoadSection(section_id="S/1", line=a_road_line((-20, 0), (80, 0)), usrn=USRN)
+    ledger = PostgresLedger(database, SystemClock())
+    ledger.save_roads("other", name="theirs", content_sha256="9" * 64, sections=[here])
+    words = eve.get(PAGE)
+    assert "0 camera passes of this street" in words
+    assert "0 defects that an engineer confirmed, and 0 possible defects" in words
+    assert "I-1" not in words and "No safety inspections were brought" in words
+    assert "I-1" in street.get(PAGE)
+
+
+def test_a_table_too_long_for_the_pdf_is_whole_in_its_own_file(
+    street: Browser, database: Database, tmp_path: Path
+) -> None:
+    many = [
+        CouncilRecord(reference=f"I-{number:03}", usrn=USRN, on=date(2026, 2, 1))
+        for number in range(230)
+    ]
+    bring_in(database, RecordKind.INSPECTIONS, *many, until=DAY)
+    folder = made(street, tmp_path)
+    assert (folder / "tables/inspections.csv").read_text("utf-8-sig").count("I-") == 230
+    if not shutil.which("pdftotext"):
+        pytest.skip("no pdftotext on this machine: apt-get install poppler-utils")
+    text = run("pdftotext -layout evidence.pdf -", folder)
+    assert "30 more rows are in tables/inspections.csv" in text
+    assert "I-199" in text and "I-200" not in text
 
 
 def seen_at(database: Database, when: str) -> None:

@@ -46,9 +46,8 @@ def load_passes_of(
     """
     rows = connection.execute(
         "select r.drive_id, r.run_id, r.state = 'void' as is_void, s.network_id, s.section_id, "
-        "s.along, s.passed_at, s.reason, s.to_m - s.from_m as metres, s.probability, "
-        "st_length(x.line) as length_m, (select v.fleet_number from roadwear.drive d "
-        "join roadwear.vehicle v using (vehicle_id) where d.drive_id = r.drive_id) as vehicle "
+        "s.along, s.passed_at, s.reason, s.to_m - s.from_m as metres, "
+        "st_length(x.line) as length_m "
         "from roadwear.section_span s join roadwear.road_section x using (network_id, section_id) "
         "join roadwear.run r using (run_id) where x.authority_id = roadwear.acting_for() "
         "and x.usrn = %s and s.probability >= %s and r.mark = 'live' "
@@ -106,8 +105,6 @@ def _pass(spans: Sequence[Mapping[str, Any]], words: Sequence[SaidOfDrive]) -> S
         length_m=first["length_m"],
         looked_m=looked_m,
         not_looked_m=dict(not_looked),
-        probability=min(span["probability"] for span in spans),
-        vehicle=first["vehicle"] or "",
         void="" if void is None else void.words,
     )
 
