@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -144,7 +144,11 @@ def _is_too_much(request: Request) -> bool:
 
 def _add_errors(app: FastAPI, desk: Desk) -> None:
     @app.exception_handler(SignedOutError)
-    def to_sign_in(_request: Request, _error: SignedOutError) -> Response:
+    def to_sign_in(request: Request, _error: SignedOutError) -> Response:
+        # A script is told so. The page would come with a session of its own, and that might reach the
+        # browser after the one whose form somebody is filling in.
+        if request.headers.get("accept") == "application/json":
+            return JSONResponse({"signed_out": True}, 401)
         return RedirectResponse("/sign-in", status_code=303)
 
     @app.exception_handler(RoadwearError)

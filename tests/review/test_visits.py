@@ -153,3 +153,9 @@ def test_the_way_does_not_cross_itself_and_goes_everywhere_once() -> None:
             turned = order[:first] + order[first : last + 1][::-1] + order[last + 1 :]
             assert length(turned) > length(order) - 1e-3
     assert route([]) == ()
+
+
+def test_a_script_that_is_signed_out_is_told_so_and_given_no_session(client: TestClient) -> None:
+    answer = client.get("/visits/session", headers=JSON)
+    assert (answer.status_code, answer.json()) == (401, {"signed_out": True})
+    assert "set-cookie" not in answer.headers

@@ -99,7 +99,7 @@ function sync() {
     if (!entries.length) return;
     try {
       const answer = await fetch("/visits/session", { headers: { Accept: "application/json" } });
-      isSignedOut = answer.redirected;
+      isSignedOut = answer.status === 401;
       if (isSignedOut) return;
       const session = await answer.json();
       // What somebody else wrote on this phone waits for them to sign in.
