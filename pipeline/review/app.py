@@ -145,7 +145,7 @@ def _is_too_much(request: Request) -> bool:
 def _add_errors(app: FastAPI, desk: Desk) -> None:
     @app.exception_handler(SignedOutError)
     def to_sign_in(request: Request, _error: SignedOutError) -> Response:
-        # A script is told so. The page would come with a session of its own, and that might reach the
+        # A script is told so. The page would come with a session of its own, which might reach the
         # browser after the one whose form somebody is filling in.
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"signed_out": True}, 401)
