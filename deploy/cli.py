@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deploy import (
+    commands_agreement,
     commands_bench,
     commands_bench_desk,
     commands_bench_intake,
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Footage from a council's own vehicles in, a road maintenance queue out.",
 )
+app.add_typer(commands_agreement.app, name="agreement", help="Whose roads one may film.")
 app.add_typer(commands_db.app, name="db", help="The private PostgreSQL database.")
 app.add_typer(commands_depot.app, name="depot", help="Who may hand in footage.")
 app.add_typer(commands_evidence.app, name="evidence", help="Signed evidence of a street.")

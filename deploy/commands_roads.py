@@ -14,7 +14,14 @@ from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.roads_file import RoadsRead, read_roads
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId, organisation_id
-from pipeline.line import gather_drive, place_on_roads, standings, with_stored_camera
+from pipeline.line import (
+    for_authority,
+    gather_drive,
+    place_on_roads,
+    standings,
+    with_stored_camera,
+    with_stored_shares,
+)
 from pipeline.stages.match import MatchSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -130,6 +137,7 @@ def _place_all(authority: str, settings: wiring.Settings) -> None:
             except InputError as error:
                 say(f"Drive {drive_id} was passed over: {error}")
                 continue
+            prepared = for_authority(with_stored_shares(prepared, ledger), owner)
             found = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
             done += 1
             if found is not None:

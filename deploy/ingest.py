@@ -23,11 +23,14 @@ from pipeline.domain.quality import ClipQuality, MinuteQuality
 from pipeline.line import (
     Means,
     RoadsFound,
+    authorities_on,
     cut_drive,
+    for_authority,
     gather_drive,
-    pieces_of,
+    pieces_in,
     place_on_roads,
     process_piece,
+    share_once,
 )
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
@@ -109,6 +112,7 @@ class Processed:
         pieces_new: How many were not done before.
         changes: What gathering changed, by kind.
         roads: On how many roads its sightings lie; None where no network was loaded.
+        authorities: Along how many authorities' roads it came.
     """
 
     drive_id: DriveId
@@ -116,6 +120,7 @@ class Processed:
     pieces_new: int
     changes: dict[str, int]
     roads: RoadsFound | None
+    authorities: int
 
 
 def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detector) -> Processed:
@@ -129,6 +134,7 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
     prepared = calibrated_once(
         wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
     )
+    prepared = share_once(prepared, ledger=ledger, settings=MatchSettings())
     begin, end = prepared.span_m()
     done = fresh = 0
     with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
@@ -139,24 +145,32 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
             on_look=lambda at: bar.update(bar.task_ids[0], completed=at - begin),
         )
         for placed in prepared.clips:
-            for piece in pieces_of(placed.clip, settings=settings.line()):
+            for piece in pieces_in(prepared, placed, settings=settings.line()):
                 found = process_piece(prepared, placed, piece, means, ledger=ledger, blobs=blobs)
                 done += 1
                 fresh += found is not None
-    roads = place_on_roads(prepared, ledger=ledger, settings=MatchSettings())
-    gathered = gather_drive(
-        received.drive.authority_id,
-        received.drive.drive_id,
-        ledger=ledger,
-        policy=wiring.policy(settings),
-        settings=settings.line(),
-    )
+    changes: Counter[str] = Counter()
+    roads: RoadsFound | None = None
+    for authority in authorities_on(prepared):
+        found_on = place_on_roads(
+            for_authority(prepared, authority), ledger=ledger, settings=MatchSettings()
+        )
+        roads = found_on if roads is None or found_on is None else roads + found_on
+        gathered = gather_drive(
+            authority,
+            received.drive.drive_id,
+            ledger=ledger,
+            policy=wiring.policy(settings),
+            settings=settings.line(),
+        )
+        changes.update(change.change.value for change in gathered.changes)
     return Processed(
         drive_id=received.drive.drive_id,
         pieces=done,
         pieces_new=fresh,
-        changes=dict(Counter(change.change.value for change in gathered.changes)),
+        changes=dict(changes),
         roads=roads,
+        authorities=len(authorities_on(prepared)),
     )
 
 
@@ -172,6 +186,8 @@ def tell(done: Processed) -> None:
         f"Drive {done.drive_id}: {done.pieces_new} of {done.pieces} pieces were new; "
         f"possible defects: {counted or 'none'}."
     )
+    if done.authorities > 1:
+        say(f"It came along the roads of {done.authorities} authorities; each has its own.")
     if done.roads is not None and done.roads.on_no_road:
         say(
             f"{done.roads.on_no_road} sightings lie on no road of the network that was loaded; "

@@ -4,6 +4,7 @@ What is asked for and what is done stands in PostGIS under natural keys, so any 
 twice; Prefect distributes, retries outages, and shows. Parameters, results and logs carry ids.
 """
 
+from collections import Counter
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -21,12 +22,16 @@ from pipeline.domain.ports import Detector
 from pipeline.line import (
     Means,
     PreparedDrive,
+    authorities_on,
     calibrate_once,
+    for_authority,
     gather_drive,
-    pieces_of,
+    pieces_in,
     place_on_roads,
     process_piece,
+    share_once,
     with_stored_camera,
+    with_stored_shares,
 )
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
@@ -96,18 +101,22 @@ def process_piece_task(
     retry_delay_seconds=_RETRY_DELAYS_S,
     retry_condition_fn=only_outages,
 )
-def place_on_roads_task(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
-    """Say on which section of the authority's network each sighting of a drive lies.
+def place_on_roads_task(
+    organisation_id: UUID, drive_id: UUID, authority_id: UUID
+) -> dict[str, int]:
+    """Say on which section of an authority's network each sighting of a drive lies.
 
     Args:
         organisation_id: Whose footage it is.
         drive_id: The drive.
+        authority_id: Whose road it is.
 
     Returns:
         Counts: on_road, on_no_road; nothing where no network was loaded.
     """
     settings = wiring.Settings.from_env()
     prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    prepared = for_authority(prepared, OrganisationId(authority_id))
     found = place_on_roads(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
     return {} if found is None else {"on_road": found.placed, "on_no_road": found.on_no_road}
 
@@ -159,9 +168,10 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
     prepared, _ = calibrate_once(
         prepared, wiring.footage(), wiring.ledger(settings), CalibrateSettings()
     )
+    prepared = share_once(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
     total = {"pieces": 0, "looked": 0, "observations": 0, "not_looked": 0, "already_done": 0}
     for placed in prepared.clips:
-        for piece in pieces_of(placed.clip, settings=settings.line()):
+        for piece in pieces_in(prepared, placed, settings=settings.line()):
             counts = process_piece_task(
                 organisation_id, drive_id, piece.clip_sha256, piece.from_pts, piece.to_pts
             )
@@ -169,20 +179,23 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
             for name, count in counts.items():
                 total[name] += count
             log.info("piece %s done: %s", piece.clip_sha256[:8], counts)
-    roads = place_on_roads_task(organisation_id, drive_id)
-    log.info("on roads: %s", roads or "no network was loaded")
-    changes = gather_task(prepared.drive.authority_id, drive_id)
-    log.info("gathered: %s", changes)
-    return total | roads | changes
+    done: Counter[str] = Counter(total)
+    for authority in authorities_on(prepared):
+        roads = place_on_roads_task(organisation_id, drive_id, authority)
+        log.info("on roads of %s: %s", authority, roads or "no network was loaded")
+        changes = gather_task(authority, drive_id)
+        log.info("gathered: %s", changes)
+        done.update(roads | changes)
+    return dict(done)
 
 
 def _prepared(
     organisation: OrganisationId, drive_id: DriveId, settings: wiring.Settings
 ) -> PreparedDrive:
-    """Return the drive with what is stored of its camera: the flow has looked, a piece does not."""
+    """Return the drive with what is stored of its camera and its roads: the flow has looked."""
     ledger = wiring.ledger(settings)
     prepared = wiring.prepare(ledger.load_drive(organisation, drive_id), settings.line())
-    return with_stored_camera(prepared, ledger)
+    return with_stored_shares(with_stored_camera(prepared, ledger), ledger)
 
 
 def _detector(settings: wiring.Settings) -> Detector:

@@ -2,9 +2,10 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
+from pipeline.domain.agreements import Share
 from pipeline.domain.camera import FoundCamera
 from pipeline.domain.condition import PassOver
 from pipeline.domain.coverage import SectionSpan, Stretch
@@ -229,6 +230,15 @@ class Ledger(Protocol):
             findings: What was found.
             still_keys: Where each of the findings' stills lies in the store, in their order.
         """
+
+    def authorities_agreed(self, owner: OrganisationId, on: date) -> tuple[OrganisationId, ...]:
+        """Return the authorities that may have what an owner's drive shows of their roads."""
+
+    def load_shares(self, drive: Drive) -> tuple[Share, ...]:
+        """Return along whose roads a drive came, by time; nothing if along one authority's."""
+
+    def save_shares(self, drive: Drive, shares: Sequence[Share]) -> tuple[Share, ...]:
+        """Keep along whose roads a drive came, once, and return what is kept."""
 
     def network_in_use(self, authority: OrganisationId) -> NetworkId | None:
         """Return the network that an authority loaded last; None if it loaded none."""

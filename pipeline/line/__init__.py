@@ -36,6 +36,13 @@ from pipeline.line.receive import (
 from pipeline.line.roads import RoadsFound, match_track, places_on_roads
 from pipeline.line.sections import standings
 from pipeline.line.settings import LineSettings
+from pipeline.line.sharing import (
+    authorities_on,
+    for_authority,
+    pieces_in,
+    share_once,
+    with_stored_shares,
+)
 from pipeline.line.survey import Means, survey_piece
 
 __all__ = [
@@ -51,11 +58,13 @@ __all__ = [
     "PreparedDrive",
     "ReadCard",
     "RoadsFound",
+    "authorities_on",
     "calibrate_drive",
     "calibrate_once",
     "conditions_of",
     "cut_drive",
     "follow_word",
+    "for_authority",
     "gather_anew",
     "gather_defects",
     "gather_drive",
@@ -64,6 +73,7 @@ __all__ = [
     "manifest_of",
     "match_track",
     "paths_of",
+    "pieces_in",
     "pieces_of",
     "place_on_roads",
     "places_on_roads",
@@ -72,8 +82,10 @@ __all__ = [
     "rank_defects",
     "read_card",
     "read_clip",
+    "share_once",
     "standings",
     "survey_piece",
     "with_camera",
     "with_stored_camera",
+    "with_stored_shares",
 ]

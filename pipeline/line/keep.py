@@ -16,6 +16,7 @@ from pipeline.line.roads import (
     places_on_roads,
 )
 from pipeline.line.settings import LineSettings
+from pipeline.line.sharing import for_piece
 from pipeline.line.survey import Means, run_of, survey_piece
 from pipeline.line.verify import verified_by
 from pipeline.stages.match import MatchSettings
@@ -39,6 +40,7 @@ def process_piece(
         InputError: The clip cannot be opened.
         OutageError: The store or the database does not answer.
     """
+    prepared = for_piece(prepared, placed, piece)
     run = run_of(prepared, placed, piece, means)
     if ledger.is_done(prepared.drive, run.run_id):
         return None
@@ -71,7 +73,8 @@ def place_on_roads(
     if not unplaced and not unlaid:
         return RoadsFound(placed=0, on_no_road=0)
     sections = ledger.load_sections(drive.authority_id, network_id, box_around(prepared.placer))
-    matched = match_track(prepared.placer, sections, settings)
+    own = [share for share in prepared.shares if share.authority_id == drive.authority_id]
+    matched = match_track(prepared.placer, sections, settings, shares=own)
     places = places_on_roads(unplaced, matched)
     ledger.save_places(drive, network_id, places)
     if matched is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from pipeline.domain.agreements import Share
 from pipeline.domain.camera import CameraRig
 from pipeline.domain.errors import InputError
 from pipeline.domain.footage import Clip, Drive, Piece
@@ -55,7 +56,11 @@ class PlacedClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedDrive:
-    """A drive ready to be surveyed, under settings of which the hash is kept."""
+    """A drive ready to be surveyed, under settings of which the hash is kept.
+
+    Attributes:
+        shares: Along whose roads it came; nothing where all are of the drive's authority.
+    """
 
     drive: Drive
     clips: tuple[PlacedClip, ...]
@@ -63,6 +68,7 @@ class PreparedDrive:
     refused_fixes: Mapping[str, int]
     rig: CameraRig
     settings_sha256: str
+    shares: tuple[Share, ...] = ()
 
     def span_m(self) -> tuple[float, float]:
         """Chainage at which the first clip begins and the last one ends."""

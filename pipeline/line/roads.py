@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
+from pipeline.domain.agreements import Share
 from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.ids import ObservationId
 from pipeline.domain.observations import Observation
@@ -32,6 +33,12 @@ class RoadsFound:
 
     placed: int
     on_no_road: int
+
+    def __add__(self, other: "RoadsFound") -> "RoadsFound":
+        """Return the counts of both."""
+        return RoadsFound(
+            placed=self.placed + other.placed, on_no_road=self.on_no_road + other.on_no_road
+        )
 
 
 def box_around(placer: Placer) -> Box:
@@ -79,24 +86,41 @@ def lay_on_sections(
 
 
 def match_track(
-    placer: Placer, sections: Sequence[RoadSection], settings: MatchSettings
+    placer: Placer,
+    sections: Sequence[RoadSection],
+    settings: MatchSettings,
+    *,
+    shares: Sequence[Share] = (),
 ) -> MatchedDrive | None:
-    """Match a track to roads; None without any, or where no part of the track can be placed."""
-    samples = samples_of(placer, settings)
+    """Match a track to roads; None without any, or where no part of the track can be placed.
+
+    Args:
+        placer: The track.
+        sections: The roads.
+        settings: What a drive on a road looks like.
+        shares: Only at these times was it on them; at any where there is none.
+    """
+    samples = samples_of(placer, settings, shares=shares)
     if samples is None or not sections:
         return None
     return match_drive(samples, RoadNetwork(sections), settings=settings)
 
 
-def samples_of(placer: Placer, settings: MatchSettings) -> TrackSamples | None:
-    """Return where a vehicle was, about every so many metres driven; gaps are left out."""
+def samples_of(
+    placer: Placer, settings: MatchSettings, *, shares: Sequence[Share] = ()
+) -> TrackSamples | None:
+    """Return where a vehicle was, about every so many metres driven; gaps are left out.
+
+    Where there are shares, what lies in none of them is left out too.
+    """
     count = max(int(placer.length_m // settings.every_m), 1)
     chainages = np.linspace(0.0, placer.length_m, count + 1).tolist()
     poses: list[Pose] = []
     follows: list[bool] = []
     unbroken = False
     for instant in placer.instants_at(chainages):
-        pose = _pose_or_none(placer, instant)
+        meant = not shares or any(one.from_at <= instant < one.to_at for one in shares)
+        pose = _pose_or_none(placer, instant) if meant else None
         if pose is not None:
             poses.append(pose)
             follows.append(unbroken)

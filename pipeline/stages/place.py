@@ -151,6 +151,11 @@ class Placer:
         """Metres travelled over the whole track: gaps as the crow flies, standing still not."""
         return float(self._chainage[-1])
 
+    @property
+    def tracked(self) -> tuple[datetime, datetime]:
+        """When the track begins and ends."""
+        return self._track.started_at, self._track.ended_at
+
     def pose_at(self, instant: datetime) -> Pose:
         """Return where the camera stood at an instant (true time, UTC).
 

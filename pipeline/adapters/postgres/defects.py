@@ -54,14 +54,17 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         f"""
         with here as (
           select st_buffer(st_collect(o.at), %(nearby)s) as near
-          from roadwear.observation o where o.drive_id = %(drive)s)
+          from roadwear.observation o
+          where o.drive_id = %(drive)s and o.authority_id = %(authority)s)
         {_CURRENT} and o.authority_id = %(authority)s
           and st_intersects(o.at, (select near from here))
         order by o.seen_at, o.observation_id""",  # noqa: S608 - constants of this module
         {"nearby": NEARBY_M, "drive": drive_id, "authority": authority},
     )
     former = connection.execute(
-        "select o.observation_id from roadwear.observation o where o.drive_id = %s", (drive_id,)
+        "select o.observation_id from roadwear.observation o "
+        "where o.drive_id = %s and o.authority_id = %s",
+        (drive_id, authority),
     )
     seen = tuple(observation_from_row(row) for row in rows)
     return _area_of(connection, authority, seen, [row["observation_id"] for row in former])
@@ -185,7 +188,8 @@ def load_repaired(
         with looked as (
           select st_extent(c.line) as box from roadwear.coverage c
           join roadwear.run r using (run_id)
-          where r.drive_id = %(drive)s and r.state = 'current' and c.reason is null)
+          where r.drive_id = %(drive)s and r.authority_id = %(authority)s
+            and r.state = 'current' and c.reason is null)
         {_DEFECT}, looked where d.authority_id = %(authority)s and d.state = 'repaired'
           and d.at_e between st_xmin(box) - %(near)s and st_xmax(box) + %(near)s
           and d.at_n between st_ymin(box) - %(near)s and st_ymax(box) + %(near)s""",  # noqa: S608

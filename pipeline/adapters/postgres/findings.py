@@ -76,7 +76,7 @@ def save_findings(
         "and from_pts < %s and to_pts > %s and state in ('current', 'void') and mark = %s",
         (drive.owner_id, run.piece.clip_sha256, run.piece.to_pts, run.piece.from_pts, run.mark),
     )
-    state = "void" if is_void(connection, drive.drive_id) else "current"
+    state = "void" if is_void(connection, drive.drive_id, drive.authority_id) else "current"
     restored = connection.execute(
         "update roadwear.run set state = %s where run_id = %s and state = 'superseded'",
         (state, run.run_id),

@@ -190,11 +190,20 @@ def load_drive(connection: Connection, drive_id: DriveId) -> ReceivedDrive | Non
     )
 
 
+def owner_of_drive(connection: Connection, drive_id: DriveId) -> OrganisationId | None:
+    """Return whose footage a drive is; None if who is acted for has nothing to do with it."""
+    row = connection.execute(
+        "select owner_id from roadwear.drive where drive_id = %s", (drive_id,)
+    ).fetchone()
+    return None if row is None else OrganisationId(row["owner_id"])
+
+
 def drives_of(connection: Connection, authority: OrganisationId) -> tuple[DriveId, ...]:
     """Return all drives on an authority's roads, in order of their ids."""
     rows = connection.execute(
-        "select drive_id from roadwear.drive where authority_id = %s order by drive_id",
-        (authority,),
+        "select drive_id from roadwear.drive where authority_id = %s union "
+        "select drive_id from roadwear.drive_share where authority_id = %s order by drive_id",
+        (authority, authority),
     )
     return tuple(DriveId(row["drive_id"]) for row in rows)
 

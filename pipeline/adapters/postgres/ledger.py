@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 
-from pipeline.adapters.postgres import defects, intake, roads, sections
+from pipeline.adapters.postgres import agreements, defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.findings import is_done, save_findings
 from pipeline.adapters.postgres.gathering import PostgresGathering
+from pipeline.domain.agreements import Share
 from pipeline.domain.camera import DrivenCamera, FoundCamera
 from pipeline.domain.coverage import SectionSpan, Stretch
 from pipeline.domain.errors import InputError
@@ -70,10 +72,14 @@ class PostgresLedger:
             InputError: The organisation has no such drive.
         """
         with self._database.acting_for(organisation) as connection:
-            received = intake.load_drive(connection, drive_id)
-        if received is None:
-            raise InputError(f"there is no drive {drive_id} of this organisation")
-        return received
+            owner = intake.owner_of_drive(connection, drive_id)
+        if owner is not None:
+            # An authority may see a part of its track: where a road lies needs all of it.
+            with self._database.acting_for(owner) as connection:
+                received = intake.load_drive(connection, drive_id)
+            if received is not None:
+                return received
+        raise InputError(f"there is no drive {drive_id} of this organisation")
 
     def driven_cameras(self, owner: str, fleet_number: str) -> tuple[DrivenCamera, ...]:
         """Return what was found of the cameras of an owner's vehicles ("" for all), by time."""
@@ -85,6 +91,21 @@ class PostgresLedger:
         """Return all drives on an authority's roads."""
         with self._database.acting_for(authority) as connection:
             return intake.drives_of(connection, authority)
+
+    def authorities_agreed(self, owner: OrganisationId, on: date) -> tuple[OrganisationId, ...]:
+        """Return the authorities that may have what an owner's drive shows of their roads."""
+        with self._database.acting_for(owner) as connection:
+            return agreements.authorities_agreed(connection, owner, on)
+
+    def load_shares(self, drive: Drive) -> tuple[Share, ...]:
+        """Return along whose roads a drive came, by time; nothing if along one authority's."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return agreements.load_shares(connection, drive.drive_id)
+
+    def save_shares(self, drive: Drive, shares: Sequence[Share]) -> tuple[Share, ...]:
+        """Keep along whose roads a drive came, once, and return what is kept."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return agreements.save_shares(connection, drive, shares)
 
     def load_camera(self, drive: Drive) -> FoundCamera | None:
         """Return what was found of a drive's camera; None if nothing is stored yet."""
@@ -157,7 +178,7 @@ class PostgresLedger:
     def load_unplaced(self, drive: Drive, network_id: NetworkId) -> tuple[Observation, ...]:
         """Return a drive's sightings that were not placed on this network yet."""
         with self._database.acting_for(drive.authority_id) as connection:
-            return roads.load_unplaced(connection, drive.drive_id, network_id)
+            return roads.load_unplaced(connection, drive, network_id)
 
     def save_places(
         self,
@@ -174,7 +195,7 @@ class PostgresLedger:
     ) -> dict[RunId, tuple[Stretch, ...]]:
         """Return what a drive's runs looked at, of those not laid on the network yet."""
         with self._database.acting_for(drive.authority_id) as connection:
-            return sections.load_unlaid(connection, drive.drive_id, network_id, settings_sha256)
+            return sections.load_unlaid(connection, drive, network_id, settings_sha256)
 
     def save_spans(
         self, drive: Drive, network_id: NetworkId, spans: Mapping[RunId, Sequence[SectionSpan]]

@@ -35,6 +35,8 @@ _LOGGED = {
     "depositary": "depositary_id",
     "api_token": "token_id",
     "api_token_closed": "token_id",
+    "agreement": "agreement_id",
+    "agreement_ended": "agreement_id",
 }
 _AT_ONCE = 1000
 

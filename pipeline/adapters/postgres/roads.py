@@ -10,7 +10,8 @@ import shapely
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.adapters.postgres.findings import line_ewkt, observation_from_row
-from pipeline.domain.ids import DefectId, DriveId, NetworkId, ObservationId, OrganisationId
+from pipeline.domain.footage import Drive
+from pipeline.domain.ids import DefectId, NetworkId, ObservationId, OrganisationId
 from pipeline.domain.observations import Observation
 from pipeline.domain.places import GridRef
 from pipeline.domain.roads import (
@@ -96,15 +97,16 @@ def load_sections(
 
 
 def load_unplaced(
-    connection: Connection, drive_id: DriveId, network_id: NetworkId
+    connection: Connection, drive: Drive, network_id: NetworkId
 ) -> tuple[Observation, ...]:
-    """Return a drive's sightings that were not placed on this network yet."""
+    """Return a drive's sightings on its authority's roads, not placed on this network yet."""
     rows = connection.execute(
         "select o.*, st_x(o.at) as easting_m, st_y(o.at) as northing_m "
-        "from roadwear.observation o where o.drive_id = %s and not exists (select 1 "
+        "from roadwear.observation o where o.drive_id = %s and o.authority_id = %s "
+        "and not exists (select 1 "
         "from roadwear.observation_road p where p.observation_id = o.observation_id "
         "and p.network_id = %s)",
-        (drive_id, network_id),
+        (drive.drive_id, drive.authority_id, network_id),
     )
     return tuple(observation_from_row(row) for row in rows)
 

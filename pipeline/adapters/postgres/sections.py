@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.adapters.postgres.roads import section_of
 from pipeline.domain.coverage import SectionSpan, Stretch
+from pipeline.domain.footage import Drive
 from pipeline.domain.ids import DriveId, NetworkId, OrganisationId, RunId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import RoadSection
@@ -17,19 +18,20 @@ _SPAN = (
 
 
 def load_unlaid(
-    connection: Connection, drive_id: DriveId, network_id: NetworkId, settings_sha256: str
+    connection: Connection, drive: Drive, network_id: NetworkId, settings_sha256: str
 ) -> dict[RunId, tuple[Stretch, ...]]:
-    """Return what a drive's runs looked at, of those not laid on a network yet.
+    """Return what a drive's runs on its authority's roads looked at, not laid on a network yet.
 
     Only runs of these settings: under others the metres driven may be others.
     """
     rows = connection.execute(
         "select c.run_id, c.from_m, c.to_m, c.reason from roadwear.coverage c "
-        "join roadwear.run r using (run_id) where r.drive_id = %s and r.state = 'current' "
+        "join roadwear.run r using (run_id) where r.drive_id = %s and r.authority_id = %s "
+        "and r.state = 'current' "
         "and r.mark = 'live' and r.settings_sha256 = %s and not exists "
         "(select 1 from roadwear.section_span s "
         "where s.run_id = c.run_id and s.network_id = %s) order by c.run_id, c.ordinal",
-        (drive_id, settings_sha256, network_id),
+        (drive.drive_id, drive.authority_id, settings_sha256, network_id),
     )
     found: dict[RunId, list[Stretch]] = defaultdict(list)
     for row in rows:

@@ -15,6 +15,13 @@ from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.voiding import DriveWord, VoidReason
 
+# A drive that is shared is on the roads of those that have a share, and on nobody else's.
+_ON_ITS_ROADS = """
+  case when exists (select 1 from roadwear.drive_share s where s.drive_id = d.drive_id)
+    then exists (select 1 from roadwear.drive_share s
+                 where s.drive_id = d.drive_id and s.authority_id = %s)
+    else d.authority_id = %s end"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidOfDrive:
@@ -62,12 +69,12 @@ def save_drive_word(connection: Connection, authority: OrganisationId, word: Dri
     """
     lock_drive(connection, word.drive_id)
     drive = connection.execute(
-        "select owner_id from roadwear.drive where drive_id = %s and authority_id = %s",
-        (word.drive_id, authority),
+        f"select d.owner_id from roadwear.drive d where d.drive_id = %s and {_ON_ITS_ROADS}",  # noqa: S608 - our own words
+        (word.drive_id, authority, authority),
     ).fetchone()
     if drive is None:
         raise RuleError("There is no such camera pass on your roads.")
-    if is_void(connection, word.drive_id) is word.is_void:
+    if is_void(connection, word.drive_id, authority) is word.is_void:
         raise RuleError("It is so already: somebody was quicker. Nothing was recorded.")
     connection.execute(
         "insert into roadwear.drive_word (word_id, owner_id, authority_id, drive_id, person_id, "
@@ -79,8 +86,9 @@ def save_drive_word(connection: Connection, authority: OrganisationId, word: Dri
     )  # fmt: skip
     before, after = ("current", "void") if word.is_void else ("void", "current")
     connection.execute(
-        "update roadwear.run set state = %s where drive_id = %s and state = %s",
-        (after, word.drive_id, before),
+        "update roadwear.run set state = %s "
+        "where drive_id = %s and authority_id = %s and state = %s",
+        (after, word.drive_id, authority, before),
     )
 
 
@@ -129,7 +137,8 @@ def load_words_on(
     """Return what was said of drives, the first first."""
     rows = connection.execute(
         "select w.drive_id, p.name, w.reason, w.note, w.said_at from roadwear.drive_word w "
-        "join roadwear.person p using (person_id) where w.drive_id = any(%s) order by w.ordinal",
+        "join roadwear.person p using (person_id) where w.drive_id = any(%s) "
+        "and w.authority_id = roadwear.acting_for() order by w.ordinal",
         (list(drives),),
     )
     found: dict[DriveId, tuple[SaidOfDrive, ...]] = {}
@@ -145,26 +154,33 @@ def load_camera_pass(
 ) -> CameraPass | None:
     """Return what a drive on an authority's roads brought; None if there is no such drive."""
     drive = connection.execute(
-        "select coalesce(v.fleet_number, '') as vehicle, coalesce(d.started_at, ("
-        "select f.taken_at from roadwear.drive_fix f where f.drive_id = d.drive_id "
-        "order by f.ordinal limit 1)) as began_at, (select min(c.received_at) "
-        "from roadwear.clip c where c.drive_id = d.drive_id) as received_at "
-        "from roadwear.drive d left join roadwear.vehicle v using (vehicle_id) "
-        "where d.drive_id = %s and d.authority_id = %s",
-        (drive_id, authority),
+        f"""
+        select coalesce(v.fleet_number, '') as vehicle,
+          coalesce(
+            (select min(s.from_at) from roadwear.drive_share s
+             where s.drive_id = d.drive_id and s.authority_id = %s),
+            d.started_at,
+            (select f.taken_at from roadwear.drive_fix f where f.drive_id = d.drive_id
+             order by f.ordinal limit 1)) as began_at,
+          (select min(c.received_at) from roadwear.clip c
+           where c.drive_id = d.drive_id) as received_at
+        from roadwear.drive d left join roadwear.vehicle v using (vehicle_id)
+        where d.drive_id = %s and {_ON_ITS_ROADS}""",  # noqa: S608 - our own words
+        (authority, drive_id, authority, authority),
     ).fetchone()
     if drive is None:
         return None
     covered = connection.execute(
         "select c.reason, sum(c.to_m - c.from_m) as metres from roadwear.coverage c "
-        "join roadwear.run r using (run_id) where r.drive_id = %s and r.mark = 'live' "
-        "and r.state in ('current', 'void') group by c.reason",
-        (drive_id,),
+        "join roadwear.run r using (run_id) where r.drive_id = %s and r.authority_id = %s "
+        "and r.mark = 'live' and r.state in ('current', 'void') group by c.reason",
+        (drive_id, authority),
     ).fetchall()
     seen = connection.execute(
         "select count(*) as n from roadwear.observation o join roadwear.run r using (run_id) "
-        "where r.drive_id = %s and r.mark = 'live' and r.state in ('current', 'void')",
-        (drive_id,),
+        "where r.drive_id = %s and r.authority_id = %s and r.mark = 'live' "
+        "and r.state in ('current', 'void')",
+        (drive_id, authority),
     ).fetchone()
     defects = connection.execute(
         "select distinct d.defect_id, case when d.emptied_at is null then d.state else 'gone' end "
