@@ -19,6 +19,7 @@ from deploy import (
     commands_models,
     commands_people,
     commands_policy,
+    commands_practice,
     commands_privacy,
     commands_private,
     commands_records,
@@ -53,6 +54,7 @@ app.add_typer(commands_retention.app, name="retention", help="How long things ar
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")
 app.add_typer(commands_token.app, name="token", help="Keys of systems outside.")
+app.command()(commands_practice.practice)
 commands_bench_intake.add_to(commands_bench.app)
 commands_bench.app.command()(commands_bench_desk.desk)
 app.add_typer(commands_bench.app, name="bench", help="Benchmarks: both sides in one run.")

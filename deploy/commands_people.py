@@ -1,14 +1,18 @@
 """`roadwear people`: who may sign in."""
 
+import getpass
 import sys
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from deploy.doors import expected_failures, say
+from deploy.doors import console, expected_failures, say
 from pipeline import wiring
 from pipeline.adapters.postgres import people
+from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.postgres.people import Qualification, add_person, person_called
 from pipeline.domain.decisions import Role
@@ -42,9 +46,81 @@ def add(
             added = add_person(
                 connection, owner, email=email, name=name, password=password, roles=role
             )
+            if added is not None:
+                _say(connection, email, "was added")
         if added is None:
             raise RuleError(f"{email} is somebody's address already")
         say(f"{name} can now sign in as {email.strip().lower()}.")
+
+
+@app.command("list")
+def show(
+    organisation: Annotated[str, typer.Argument(help="Whose people.")],
+) -> None:
+    """Show who may sign in, and what they may do."""
+    with expected_failures():
+        database = wiring.database(wiring.Settings.from_env())
+        with database.acting_for(organisation_id(organisation)) as connection:
+            found = people.load_everybody(connection)
+        table = Table("address", "name", "may", "second factor", "shut out")
+        for one in found:
+            table.add_row(
+                one.email, one.name, ", ".join(sorted(one.roles)),
+                "yes" if one.code_secret else "no", "yes" if one.closed else "",
+            )  # fmt: skip
+        console.print(table)
+
+
+@app.command()
+def change(
+    email: Annotated[str, typer.Argument(help="Whose address.")],
+    organisation: Annotated[str, typer.Option(help="Whom the person works for.")],
+    role: Annotated[
+        list[Role] | None, typer.Option(help="What the person may do from now on.")
+    ] = None,
+    shut_out: Annotated[
+        bool | None, typer.Option("--shut-out/--let-in", help="Whether they may sign in.")
+    ] = None,
+    without_code: Annotated[
+        bool, typer.Option("--without-code", help="Take the second factor off: the phone is lost.")
+    ] = False,
+) -> None:
+    """Change what a person may do, shut them out, or take their second factor off."""
+    with expected_failures():
+        database = wiring.database(wiring.Settings.from_env())
+        done = [
+            words
+            for words, is_so in (
+                ("has other roles", bool(role)),
+                ("may not sign in any more", shut_out is True),
+                ("may sign in again", shut_out is False),
+                ("lost the second factor", without_code),
+            )
+            if is_so
+        ]
+        if not done:
+            raise RuleError("say what is to change: --role, --shut-out, --let-in, --without-code")
+        with database.acting_for(organisation_id(organisation)) as connection:
+            person = person_called(connection, email)
+            if person is None:
+                raise RuleError(f"nobody of {organisation} signs in as {email}")
+            after = replace(
+                person,
+                roles=frozenset(role or person.roles),
+                closed=person.closed if shut_out is None else shut_out,
+            )
+            if without_code:
+                people.set_code(connection, person, "")
+            for words in done:
+                people.say_of_person(connection, after, what=words, said_by=getpass.getuser())
+        say(f"{person.name} {' and '.join(done)}.")
+
+
+def _say(connection: Connection, email: str, what: str) -> None:
+    """Keep in the log what was done from the command line."""
+    person = person_called(connection, email)
+    if person is not None:
+        people.say_of_person(connection, person, what=what, said_by=getpass.getuser())
 
 
 @app.command()

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from deploy.coverage_table import coverage_table, latest_of, sentence_of, write_standings
 from deploy.doors import expected_failures, progress, say
 from pipeline import wiring
+from pipeline.adapters.coverage_table import coverage_table, latest_of, sentence_of, write_standings
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.roads_file import RoadsRead, read_roads
 from pipeline.domain.errors import InputError

@@ -15,6 +15,7 @@ from starlette.routing import Mount
 from deploy.doors import say
 from deploy.uplink import receiving_of
 from pipeline import wiring
+from pipeline.adapters.second_factor import Sealer
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ports import Detector
 from pipeline.domain.receiving import Depot
@@ -22,7 +23,7 @@ from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.deciding import wake_all
 from pipeline.review.depositing import Depositor
-from pipeline.review.desk import Aids, BaseMap, Desk
+from pipeline.review.desk import Aids, BaseMap, Desk, Doors
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
 from pipeline.uplink.mailing import Mailing
@@ -54,6 +55,12 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
         (receiving or receiving_of(settings)).store.store_id,
         Aids(
             signers=wiring.signers(settings),
+            doors=Doors(
+                sealer=Sealer(wiring.secret_key(settings)),
+                elsewhere=wiring.elsewhere(settings),
+                code_required=settings.second_factor == "required",
+                address=settings.server or "",
+            ),
             detector=partial(_detector, settings.model, settings.runtime, settings.device),
         ),
     )

@@ -5,6 +5,7 @@ import secrets
 from datetime import time
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +15,7 @@ from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.mail_smtp import SmtpMail
+from pipeline.adapters.oidc import SignInElsewhere, read_providers
 from pipeline.adapters.policy_toml import default_policy, read_policy
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
@@ -77,6 +79,13 @@ class Settings(BaseSettings):
     device: str = Field(default="cpu", description="cpu, or for ultralytics cuda:0 …")
     secret_key: str | None = Field(
         default=None, description="Signs sessions; otherwise one is made and kept in home."
+    )
+    second_factor: Literal["offered", "required"] = Field(
+        default="offered",
+        description="Whether who signs in by a password needs a code from a phone too.",
+    )
+    sign_in: Path | None = Field(
+        default=None, description="Identity providers at which people may sign in: a TOML file."
     )
     server: str | None = Field(
         default=None, description="Where roadwear upload and card hand footage in, https://…"
@@ -231,6 +240,17 @@ def secret_key(settings: Settings) -> str:
         return path.read_text("utf-8")
     except OSError as error:
         raise OutageError(f"the session key cannot be kept in {path}: {error.strerror}") from error
+
+
+def elsewhere(settings: Settings) -> tuple[SignInElsewhere, ...]:
+    """Return the identity providers at which people may sign in.
+
+    Raises:
+        InputError: The file that names them cannot be read.
+    """
+    if settings.sign_in is None:
+        return ()
+    return tuple(SignInElsewhere(provider) for provider in read_providers(settings.sign_in))
 
 
 def ledger(settings: Settings) -> PostgresLedger:

@@ -9,6 +9,7 @@ from models.loading import load_detector
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.policy_toml import default_policy
 from pipeline.adapters.postgres.ledger import PostgresLedger
+from pipeline.adapters.second_factor import Sealer
 from pipeline.adapters.signing import SignerStore
 from pipeline.domain.evidence import Still, StillKind
 from pipeline.domain.findings import Findings
@@ -29,13 +30,14 @@ from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
 from pipeline.review import Rules
-from pipeline.review.desk import Aids
+from pipeline.review.desk import Aids, Doors
 from pipeline.wiring import grid_now
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 STORE = StoreId(uuid4())
 AIDS = Aids(
     signers=SignerStore(Path(__file__).parents[1] / ".roadwear" / "tests" / "keys"),
+    doors=Doors(sealer=Sealer("test" * 8)),
     detector=cache(load_detector),
 )
 RULES = Rules(policy=default_policy(), line=LineSettings(), grid=grid_now())

@@ -53,8 +53,17 @@ def read_policy(path: Path) -> tuple[CouncilPolicy, bytes]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path.name}: the policy cannot be read ({error.strerror})") from error
-    content = _whole(content, name=path.name)
-    return parse_policy(content, name=path.name), content
+    return whole_policy(content, name=path.name)
+
+
+def whole_policy(content: bytes, *, name: str) -> tuple[CouncilPolicy, bytes]:
+    """Return the policy of a file's bytes, and those with what they are based on.
+
+    Raises:
+        InputError: See `parse_policy`.
+    """
+    whole = _whole(content, name=name)
+    return parse_policy(whole, name=name), whole
 
 
 def _preset(name: str) -> bytes:

@@ -12,9 +12,22 @@ from pipeline.domain.looks import DefectKind
 class Role(StrEnum):
     """What a person may do."""
 
+    VIEWER = "viewer"
     ENGINEER = "engineer"
     FLEET = "fleet"
     OPERATIONS = "operations"
+    ADMIN = "admin"
+
+    @property
+    def words(self) -> str:
+        """What a person with it does, for a form."""
+        return {
+            Role.VIEWER: "Viewer: sees the desk, changes nothing",
+            Role.ENGINEER: "Engineer: decides, orders, gives evidence out",
+            Role.FLEET: "Fleet: hands footage in, sees what became of it",
+            Role.OPERATIONS: "Operations: duty, what runs and what does not",
+            Role.ADMIN: "Administrator: people, policy, the log",
+        }[self]
 
 
 class Move(StrEnum):

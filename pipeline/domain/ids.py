@@ -34,6 +34,14 @@ AgreementId = NewType("AgreementId", UUID)
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")
 
 
+def uuid_of(text: str) -> UUID | None:
+    """Return the UUID that a text is; None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def natural_uuid(kind: str, *key: object) -> UUID:
     """Return the UUIDv5 of a natural key.
 

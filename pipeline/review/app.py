@@ -3,29 +3,35 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 
-from pipeline.adapters.postgres.people import sign_in
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
+from pipeline.review.account import add_account
 from pipeline.review.api import create_api, problem
+from pipeline.review.audit import add_audit
+from pipeline.review.coverage import add_coverage
 from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
-from pipeline.review.desk import Desk, SignedOutError, require_csrf
+from pipeline.review.desk import Desk, SignedOutError, UnfinishedError
+from pipeline.review.doors import add_doors
 from pipeline.review.duty import add_duty
 from pipeline.review.evidence import add_evidence
 from pipeline.review.features import add_features
 from pipeline.review.fleet import add_fleet
+from pipeline.review.help import add_help
 from pipeline.review.identity import add_identity
 from pipeline.review.maps import add_maps
 from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
+from pipeline.review.people import add_people
+from pipeline.review.policy import add_policy
 from pipeline.review.queue import add_queue
 from pipeline.review.throttle import TooManyError
 from pipeline.review.visits import add_visits
@@ -65,7 +71,14 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_features(api, desk)
     app.mount("/api", api)
     _add_errors(app, desk)
-    _add_doors(app, desk)
+    _add_entrance(app)
+    add_doors(app, desk, secret_key=secret_key, https_only=https_only)
+    add_account(app, desk)
+    add_people(app, desk)
+    add_policy(app, desk)
+    add_coverage(app, desk)
+    add_audit(app, desk)
+    add_help(app, desk)
     add_queue(app, desk)
     add_defects(app, desk)
     add_decisions(app, desk)
@@ -96,8 +109,11 @@ def _back_from(path: str) -> str:
     """Return the page to look at again after a form was refused."""
     if path.startswith(("/duty", "/alerts")):
         return "/duty"
-    if path == "/sign-in":
-        return path
+    if path.startswith(("/sign-in/with", "/sign-in/back", "/sign-in/code")):
+        return "/sign-in"
+    for own in ("/sign-in", "/people", "/account", "/policy", "/coverage", "/audit", "/help"):
+        if path.startswith(own):
+            return own
     if path.startswith("/visits"):
         return "/visits"
     if path.startswith("/fleet"):
@@ -151,6 +167,10 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
             return JSONResponse({"signed_out": True}, 401)
         return RedirectResponse("/sign-in", status_code=303)
 
+    @app.exception_handler(UnfinishedError)
+    def to_account(_request: Request, _error: UnfinishedError) -> Response:
+        return RedirectResponse("/account", status_code=303)
+
     @app.exception_handler(RoadwearError)
     def tell(request: Request, error: RoadwearError) -> Response:
         status = next(s for kind, s in STATUSES.items() if isinstance(error, kind))
@@ -183,7 +203,7 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         )  # fmt: skip
 
 
-def _add_doors(app: FastAPI, desk: Desk) -> None:
+def _add_entrance(app: FastAPI) -> None:
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -191,38 +211,3 @@ def _add_doors(app: FastAPI, desk: Desk) -> None:
     @app.get("/")
     def home() -> Response:
         return RedirectResponse("/queue", status_code=303)
-
-    @app.get("/sign-in")
-    def sign_in_page(request: Request) -> Response:
-        return desk.page(request, "sign_in.html", problem=None, email="")
-
-    @app.post("/sign-in")
-    def sign_in_form(
-        request: Request,
-        csrf: Annotated[str, Form()],
-        email: Annotated[str, Form()] = "",
-        password: Annotated[str, Form()] = "",
-    ) -> Response:
-        require_csrf(request, csrf)
-        machine = request.client.host if request.client else ""
-        desk.throttle.before_sign_in(email, machine)
-        person = sign_in(desk.database, email, password)
-        if person is None:
-            return desk.page(
-                request, "sign_in.html", status=401, email=email,
-                problem="No account has this address and password",
-            )  # fmt: skip
-        desk.throttle.right_password(email, machine)
-        request.session.clear()
-        request.session.update(
-            organisation=str(person.organisation_id),
-            person=str(person.person_id),
-            name=person.name,
-        )
-        return RedirectResponse("/queue", status_code=303)
-
-    @app.post("/sign-out")
-    def sign_out(request: Request, csrf: Annotated[str, Form()]) -> Response:
-        require_csrf(request, csrf)
-        request.session.clear()
-        return RedirectResponse("/sign-in", status_code=303)

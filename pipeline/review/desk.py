@@ -10,9 +10,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader
 
+from pipeline.adapters.oidc import SignInElsewhere
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.people import Person, load_person
+from pipeline.adapters.second_factor import Sealer
 from pipeline.adapters.signing import SignerStore
+from pipeline.domain.decisions import Role
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy
@@ -58,20 +61,43 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """How people come in.
+
+    Attributes:
+        sealer: Seals what is behind second factors.
+        elsewhere: Identity providers at which people may sign in.
+        code_required: Whoever signs in by a password needs a second factor.
+        address: Of these pages, as people call them; "" if it is what their browser says.
+    """
+
+    sealer: Sealer
+    elsewhere: tuple[SignInElsewhere, ...] = ()
+    code_required: bool = False
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aids:
     """What some pages need besides.
 
     Attributes:
         signers: Who signs evidence.
+        doors: How people come in.
         detector: Gives what finds bystanders in photographs; without one none is taken.
     """
 
     signers: SignerStore
+    doors: Doors
     detector: Callable[[], Detector] | None = None
 
 
 class SignedOutError(Exception):
     """Nobody is signed in; the browser is sent to the sign-in page."""
+
+
+class UnfinishedError(Exception):
+    """Somebody has to choose a password or set up a second factor first, on their own page."""
 
 
 class Desk:
@@ -98,6 +124,7 @@ class Desk:
         """
         self.store = store
         self.signers = aids.signers
+        self.doors = aids.doors
         self.detector = aids.detector
         self.base_map = rules.base_map
         self.throttle = Throttle()
@@ -121,15 +148,23 @@ class Desk:
     ) -> HTMLResponse:
         """Render a page with what every page shows."""
         text = self._templates.get_template(f"review/{template}").render(
-            csrf=csrf_of(request), signed_in_as=request.session.get("name"), **values
+            csrf=csrf_of(request),
+            signed_in_as=request.session.get("name"),
+            is_admin=request.session.get("admin"),
+            **values,
         )
         return HTMLResponse(text, status_code=status)
 
-    def person(self, request: Request) -> Person:
+    def person(self, request: Request, *, unfinished: bool = False) -> Person:
         """Return who is signed in.
+
+        Args:
+            request: With the session.
+            unfinished: Also who has something to do before anything else.
 
         Raises:
             SignedOutError: Nobody is, or no longer.
+            UnfinishedError: Something is to be done first.
         """
         try:
             organisation = OrganisationId(UUID(request.session["organisation"]))
@@ -138,8 +173,33 @@ class Desk:
             raise SignedOutError from error
         with self.database.acting_for(organisation) as connection:
             person = load_person(connection, person_id)
-        if person is None:
+        if person is None or person.mark != request.session.get("mark"):
             raise SignedOutError
+        if self.unfinished(request, person) and not unfinished:
+            raise UnfinishedError
+        return person
+
+    def unfinished(self, request: Request, person: Person) -> str:
+        """Return what a person has to do before anything else; "" for nothing."""
+        if request.session.get("elsewhere"):
+            return ""
+        if person.must_change:
+            return "Your password was given to you. Choose one that only you know."
+        if self.doors.code_required and not person.code_secret:
+            return "Here a second factor is required. Set one up."
+        return ""
+
+    def person_with(self, request: Request, *roles: Role) -> Person:
+        """Return who is signed in and has one of some roles.
+
+        Raises:
+            SignedOutError: Nobody is signed in.
+            RuleError: They have none of them.
+        """
+        person = self.person(request)
+        if not person.roles & set(roles):
+            wanted = " or ".join(f"“{role.value}”" for role in roles)
+            raise RuleError(f"Only a person with the role {wanted} may see or do this.")
         return person
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -73,7 +74,15 @@ def address(database: Database, tmp_path: Path) -> Iterator[str]:
                 password=PASSWORD,
                 roles=[Role.ENGINEER],
             )
-    app = create_app(Desk(database, blobs, SystemClock(), RULES, STORE, AIDS), secret_key="k" * 32)
+    desk = Desk(database, blobs, SystemClock(), RULES, STORE, AIDS)
+    with serving(desk) as found:
+        yield found
+
+
+@contextmanager
+def serving(desk: Desk) -> Iterator[str]:
+    """Serve a desk on a free port, and return its address."""
+    app = create_app(desk, secret_key="k" * 32)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

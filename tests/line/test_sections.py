@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from deploy.coverage_table import coverage_table, latest_of, sentence_of, write_standings
+from pipeline.adapters.coverage_table import coverage_table, latest_of, sentence_of, write_standings
 from pipeline.domain.coverage import PassRule, PassState, SectionSpan, SectionStanding, Stretch
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId

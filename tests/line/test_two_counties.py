@@ -163,8 +163,9 @@ def _pages_show_each_its_own(house: House, database: Database) -> None:
         assert "m along section east 1" in east.get(theirs["east"][0])
         passed = f"/passes/{the_drive(database)}"
         for browser, defects in ((west, theirs["west"]), (east, theirs["east"])):
-            words = browser.get(passed)
-            assert all(path in words for path in defects)
+            browser.get(passed)
+            assert all(path in browser.html for path in defects)
+        assert not any(path in browser.html for path in theirs["west"])
 
 
 def _voided_by_one_it_counts_for_the_other(database: Database) -> None:

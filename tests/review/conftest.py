@@ -32,6 +32,8 @@ def client(database: Database, tmp_path: object) -> Iterator[TestClient]:
             ("ben", Role.ENGINEER),
             ("fay", Role.FLEET),
             ("ops", Role.OPERATIONS),
+            ("vic", Role.VIEWER),
+            ("adm", Role.ADMIN),
         ]:
             add_person(
                 connection,

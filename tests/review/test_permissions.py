@@ -24,45 +24,62 @@ from tests.stored import gather, store_findings
 DEPOT = organisation_id("depot")
 SEES, REFUSED, NOTHING, SIGN_IN = "sees", "role", "nothing", "sign in"
 
-# What each may see: engineers, fleet staff and operations of the council; of another; nobody.
+PICTURE = "/defects/{defect_id}/pictures/{number}"
+
+# What each may see: engineers, fleet staff, operations, viewers and administrators of the council;
+# an engineer of another; nobody.
 PAGES = {
-    "/queue": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/queue/arrived": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/defects/{defect_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/defects/{defect_id}/pictures/{number}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/passes/{drive_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/orders": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/orders/new": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/orders/{order_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/duty": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/evidence": (SEES, REFUSED, SEES, SEES, SIGN_IN),
-    "/visits": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/visits/session": (SEES, SEES, SEES, SEES, SIGN_IN),
-    "/visits/photos/{entry_id}": (SEES, SEES, SEES, NOTHING, SIGN_IN),
-    "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SIGN_IN),
+    "/queue": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/queue/arrived": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/defects/{defect_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    PICTURE: (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/passes/{drive_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/orders": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/orders/new": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/orders/{order_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/orders/{order_id}/order.{kind}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/duty": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/evidence": (SEES, REFUSED, SEES, REFUSED, REFUSED, SEES, SIGN_IN),
+    "/visits": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/visits/session": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/visits/photos/{entry_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/policy": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/coverage": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/coverage.csv": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
+    "/audit": (SEES, REFUSED, SEES, REFUSED, SEES, SEES, SIGN_IN),
+    "/help": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/help/practice": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/help/practice/{number}/{view}.jpg": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/account": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/people": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
+    "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
 FORMS = {
-    "/defects/{defect_id}/claim": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/defects/{defect_id}/depth": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/defects/{defect_id}/decision": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/defects/{defect_id}/join": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/defects/{defect_id}/split": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/passes/{drive_id}/void": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/orders": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/orders/{order_id}/event": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/duty": (SEES, REFUSED, SEES, NOTHING, SIGN_IN),
-    "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/evidence": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
-    "/visits/entries": (SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/claim": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/depth": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/decision": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/join": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/defects/{defect_id}/split": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/passes/{drive_id}/void": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/orders": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/orders/{order_id}/event": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/duty": (SEES, REFUSED, SEES, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/alerts/{alert_id}/acknowledge": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/evidence": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/visits/entries": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/people": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
+    "/people/{person_id}": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
 }
 # Open to all, a depot's by its key (tests/review/test_fleet.py), a system's by its own
 # (tests/review/test_api.py), or tried in their own tests.
 OTHERS = {
     "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
-    "/fleet/vehicles", "/queue/views", "/visits/worker.js",
+    "/fleet/vehicles", "/queue/views", "/sign-in/code", "/sign-in/with/{key}",
+    "/sign-in/back/{key}", "/policy/try", "/accessibility",
+    "/privacy", "/account/password", "/account/code", "/account/code/off",
+    "/visits/worker.js",
     "/duty/{duty_id}/end", "/words/{word_id}/take-back",
 }  # fmt: skip
 # What is said to another council of what is not its own: the same as of what there is not at all.
@@ -70,7 +87,7 @@ NOTHING_WORDS = (
     "There is no such", "No street of the USRN", "not approved any more",
     "or there is no such alert", "Choose an engineer",
 )  # fmt: skip
-WHO = ("ada@depot", "fay@depot", "ops@depot", "eve@other", "")
+WHO = ("ada@depot", "fay@depot", "ops@depot", "vic@depot", "adm@depot", "eve@other", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,8 @@ def things(ada: Browser, database: Database) -> Things:
 
 def address(route: str, things: Things) -> str:
     kind = {"defect_id": things.waiting, "drive_id": things.drive, "order_id": things.order,
-            "alert_id": things.alert, "entry_id": things.entry, "number": "0", "kind": "csv",
+            "alert_id": things.alert, "entry_id": things.entry, "person_id": things.ada,
+            "number": "0", "kind": "csv", "view": "wide",
             "zoom": "10", "x": "511", "y": "340"}  # fmt: skip
     if "pictures" in route:
         kind["defect_id"] = things.pictured
@@ -164,6 +182,8 @@ def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[st
         },
         "/alerts/{alert_id}/acknowledge": {},
         "/evidence": {"usrn": "20400123", "on": "2026-03-01"},
+        "/people": {"email": "new@depot.example", "name": "New", "role": "viewer"},
+        "/people/{person_id}": {"change": "code"},
         "/visits/entries": {
             "entry_id": str(uuid4()),
             "defect_id": things.waiting,

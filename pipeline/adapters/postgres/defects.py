@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
@@ -231,6 +231,22 @@ def save_policy(
             policy.source,
             content,
         ),
+    )
+
+
+def load_policies(
+    connection: Connection, authority: OrganisationId
+) -> tuple[tuple[str, str, str, date, int], ...]:
+    """Return the policies that were ever used: hash, name, version, first day, and decisions."""
+    rows = connection.execute(
+        "select p.policy_sha256, p.name, p.version, p.valid_from, "
+        "(select count(*) from roadwear.decision d where d.authority_id = p.authority_id "
+        "and d.policy_sha256 = p.policy_sha256) as decisions "
+        "from roadwear.policy p where p.authority_id = %s order by p.recorded_at desc",
+        (authority,),
+    )
+    return tuple(
+        (r["policy_sha256"], r["name"], r["version"], r["valid_from"], r["decisions"]) for r in rows
     )
 
 

@@ -35,6 +35,7 @@ _LOGGED = {
     "depositary": "depositary_id",
     "api_token": "token_id",
     "api_token_closed": "token_id",
+    "person_word": "word_id",
     "agreement": "agreement_id",
     "agreement_ended": "agreement_id",
 }
@@ -54,6 +55,39 @@ def log_lines(connection: Connection, organisation: OrganisationId) -> Iterator[
         if len(rows) < _AT_ONCE:
             return
         last = rows[-1]["ordinal"]
+
+
+def log_page(
+    connection: Connection,
+    organisation: OrganisationId,
+    *,
+    before: int,
+    kind: str,
+    about: str,
+    most: int,
+) -> tuple[LogLine, ...]:
+    """Return lines of an organisation's log, the last first.
+
+    Args:
+        connection: Acting for the organisation.
+        organisation: Whose.
+        before: Only lines before this one.
+        kind: Only of one kind; "" for all.
+        about: Only of one thing, by its id: a decision, an order, a person; "" for all.
+        most: So many.
+    """
+    rows = connection.execute(
+        "select ordinal, line, sha256 from roadwear.log_line where organisation_id = %(o)s "
+        "and ordinal < %(before)s and (%(kind)s = '' or line::jsonb ->> 'kind' = %(kind)s) "
+        "and (%(about)s = '' or strpos(line, %(about)s) > 0) order by ordinal desc limit %(most)s",
+        {"o": organisation, "before": before, "kind": kind, "about": about, "most": most},
+    )
+    return tuple(LogLine(**row) for row in rows)
+
+
+def logged_kinds() -> tuple[str, ...]:
+    """Return what is logged, by the names of its tables."""
+    return tuple(_LOGGED)
 
 
 def log_head(connection: Connection, organisation: OrganisationId) -> LogLine | None:

@@ -204,3 +204,62 @@ def load_camera_pass(
         defects=tuple((DefectId(row["defect_id"]), row["state"]) for row in defects),
         said=load_words_on(connection, [drive_id]).get(drive_id, ()),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassLine:
+    """A camera pass as a line of a list.
+
+    Attributes:
+        looked_m: Metres looked at.
+        missed_m: Metres not looked at, for whatever reason.
+    """
+
+    drive_id: DriveId
+    vehicle: str
+    processed_at: datetime
+    looked_m: float
+    missed_m: float
+    sightings: int
+    is_void: bool
+
+
+def load_recent_passes(
+    connection: Connection, authority: OrganisationId, most: int
+) -> tuple[PassLine, ...]:
+    """Return the camera passes of an authority that were looked at last, the newest first."""
+    rows = connection.execute(
+        """
+        with last as (
+          select r.drive_id, max(r.recorded_at) as processed_at, bool_and(r.state = 'void') as void
+          from roadwear.run r where r.authority_id = %(a)s and r.mark = 'live'
+            and r.state in ('current', 'void')
+          group by r.drive_id order by processed_at desc limit %(most)s)
+        select l.*, coalesce(v.fleet_number, '') as vehicle, coalesce(c.looked_m, 0) as looked_m,
+          coalesce(c.missed_m, 0) as missed_m, (
+            select count(*) from roadwear.observation o join roadwear.run r using (run_id)
+            where o.drive_id = l.drive_id and r.authority_id = %(a)s and r.mark = 'live'
+              and r.state in ('current', 'void')) as sightings
+        from last l join roadwear.drive d using (drive_id)
+        left join roadwear.vehicle v using (vehicle_id)
+        left join lateral (
+          select sum(c.to_m - c.from_m) filter (where c.reason is null) as looked_m,
+            sum(c.to_m - c.from_m) filter (where c.reason is not null) as missed_m
+          from roadwear.coverage c join roadwear.run r using (run_id)
+          where r.drive_id = l.drive_id and r.authority_id = %(a)s and r.mark = 'live'
+            and r.state in ('current', 'void')) c on true
+        order by l.processed_at desc""",
+        {"a": authority, "most": most},
+    )
+    return tuple(
+        PassLine(
+            drive_id=DriveId(row["drive_id"]),
+            vehicle=row["vehicle"],
+            processed_at=row["processed_at"],
+            looked_m=row["looked_m"],
+            missed_m=row["missed_m"],
+            sightings=row["sightings"],
+            is_void=row["void"],
+        )
+        for row in rows
+    )

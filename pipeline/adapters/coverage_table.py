@@ -1,12 +1,15 @@
 """The coverage of roads as a table, as sentences, and as a CSV file."""
 
 import csv
+import io
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.adapters.csv_cells import harmless
 from pipeline.domain.coverage import PassState, SectionPass, SectionStanding
 from pipeline.domain.errors import InputError
+from pipeline.domain.roads import Hierarchy
 
 _COLUMNS = (
     "section_id", "street", "hierarchy", "direction", "length_m", "state", "due_at",
@@ -15,19 +18,27 @@ _COLUMNS = (
 _UNKNOWN = "not known"
 
 
+def coverage_sums(rows: Sequence[SectionStanding]) -> list[tuple[str, dict[PassState, float]]]:
+    """Return kilometres by hierarchy and state, each direction counted."""
+    sums: dict[Hierarchy | None, dict[PassState, float]] = {}
+    for row in rows:
+        ours = sums.setdefault(row.hierarchy, dict.fromkeys(PassState, 0.0))
+        ours[row.state] += row.length_m / 1000
+    return [
+        (_UNKNOWN if one is None else f"{one.value} {one.words}", sums[one])
+        for one in sorted(sums, key=lambda h: "~" if h is None else h)
+    ]
+
+
 def coverage_table(rows: Sequence[SectionStanding]) -> str:
     """Return kilometres by hierarchy and state, each direction counted, in Markdown."""
-    states = list(PassState)
     lines = [
-        "| hierarchy | " + " | ".join(f"{state.value}, km" for state in states) + " |",
-        "|---|" + "---|" * len(states),
+        "| hierarchy | " + " | ".join(f"{state.value}, km" for state in PassState) + " |",
+        "|---|" + "---|" * len(PassState),
     ]
-    hierarchies = sorted({row.hierarchy for row in rows}, key=lambda h: "~" if h is None else h)
-    for hierarchy in hierarchies:
-        ours = [row for row in rows if row.hierarchy is hierarchy]
-        sums = (sum(r.length_m for r in ours if r.state is state) / 1000 for state in states)
-        name = _UNKNOWN if hierarchy is None else f"{hierarchy.value} {hierarchy.words}"
-        lines.append(f"| {name} | " + " | ".join(f"{one:.1f}" for one in sums) + " |")
+    for name, by_state in coverage_sums(rows):
+        cells = " | ".join(f"{by_state[state]:.1f}" for state in PassState)
+        lines.append(f"| {name} | {cells} |")
     return "\n".join(lines)
 
 
@@ -64,12 +75,18 @@ def write_standings(rows: Sequence[SectionStanding], path: Path) -> None:
         InputError: The file cannot be written.
     """
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            writer.writerows(_row(row) for row in rows)
+        path.write_text(standings_csv(rows), "utf-8", newline="")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def standings_csv(rows: Sequence[SectionStanding]) -> str:
+    """Return one row for each direction of each section, as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(_COLUMNS)
+    writer.writerows([harmless(cell) for cell in _row(row)] for row in rows)
+    return out.getvalue()
 
 
 def _row(row: SectionStanding) -> tuple[object, ...]:

@@ -1,0 +1,21 @@
+"""What changes of people, and with what they sign in."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    script = Path(__file__).with_name("0022_people.sql").read_text("utf-8")
+    op.get_bind().connection.cursor().execute(script)
+
+
+def downgrade() -> None:
+    """Refuse: evidence is only ever added."""
+    raise NotImplementedError("restore a backup instead")
