@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, with the system's package manager, what is missing of: PostgreSQL with PostGIS, the
-# libraries that OpenCV and WeasyPrint need with a font, ExifTool, Python's venv; with "tests" also Chromium
-# and Poppler. Quick when all is there.
+# libraries that OpenCV and WeasyPrint need with a font, ExifTool, Python's venv; with "tests" also Chromium,
+# Poppler and Java. Quick when all is there.
 set -eu
 wanted=""
 need() { wanted="$wanted $1"; }
@@ -18,6 +18,7 @@ python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
 if [ "${1:-}" = tests ]; then
   [ -x /usr/bin/chromium ] || need chromium
   command -v pdfsig >/dev/null 2>&1 || need poppler-utils
+  command -v java >/dev/null 2>&1 || need default-jre-headless
 fi
 [ -n "$wanted" ] || exit 0
 

@@ -127,6 +127,7 @@ def _policy(values: dict[str, Any], sha256: str) -> CouncilPolicy:
         queue=QueueRule(**values["queue"]),
         passes=tuple(_pass_rule(rule) for rule in values.get("camera_passes", ())),
         inspections=tuple(_pass_rule(rule) for rule in values.get("inspections", ())),
+        second_look_share=float(values.get("second_look_share", 0.05)),
         passes_are_inspections=values.get("camera_passes_are_inspections", ""),
         adopted=values.get("adopted", ""),
         bank_holidays=Nation(values.get("bank_holidays", Nation.ENGLAND_AND_WALES)),

@@ -30,6 +30,7 @@ StoreId = NewType("StoreId", UUID)
 TokenId = NewType("TokenId", UUID)
 EntryId = NewType("EntryId", UUID)
 AgreementId = NewType("AgreementId", UUID)
+LookId = NewType("LookId", UUID)
 
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")
 

@@ -122,6 +122,7 @@ class CouncilPolicy:
         adopted: By whom and when; "" for an example that nobody has adopted.
         bank_holidays: Whose: england_and_wales, scotland or northern_ireland.
         closed: Days on which the council is closed besides.
+        second_look_share: Of decisions, drawn by chance, that a second engineer judges blind.
     """
 
     name: str
@@ -141,10 +142,12 @@ class CouncilPolicy:
     adopted: str = ""
     bank_holidays: str = "england_and_wales"
     closed: frozenset[date] = frozenset()
+    second_look_share: float = 0.05
 
     def __post_init__(self) -> None:
         """Refuse a matrix with a score that no band, or more than one, answers for."""
         require_positive(matrix_size=self.matrix_size)
+        require(0 <= self.second_look_share <= 1, "second_look_share is a share, from 0 to 1")
         require(
             bool(self.adopted) or not self.passes_are_inspections,
             "only an adopted policy can say that camera passes are inspections",

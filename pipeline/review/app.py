@@ -33,6 +33,7 @@ from pipeline.review.passes import add_passes
 from pipeline.review.people import add_people
 from pipeline.review.policy import add_policy
 from pipeline.review.queue import add_queue
+from pipeline.review.second_looks import add_second_looks
 from pipeline.review.throttle import TooManyError
 from pipeline.review.visits import add_visits
 from pipeline.stages.decide import StaleError
@@ -76,6 +77,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_account(app, desk)
     add_people(app, desk)
     add_policy(app, desk)
+    add_second_looks(app, desk)
     add_coverage(app, desk)
     add_audit(app, desk)
     add_help(app, desk)
@@ -111,7 +113,16 @@ def _back_from(path: str) -> str:
         return "/duty"
     if path.startswith(("/sign-in/with", "/sign-in/back", "/sign-in/code")):
         return "/sign-in"
-    for own in ("/sign-in", "/people", "/account", "/policy", "/coverage", "/audit", "/help"):
+    for own in (
+        "/sign-in",
+        "/people",
+        "/account",
+        "/policy",
+        "/coverage",
+        "/audit",
+        "/help",
+        "/second-looks",
+    ):
         if path.startswith(own):
             return own
     if path.startswith("/visits"):

@@ -17,6 +17,7 @@ from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.review.browsing import PASSWORD, Browser, another
+from tests.review.things import Things, make_things
 from tests.stored import AIDS, RULES, STORE, store_a_queue
 
 
@@ -65,3 +66,9 @@ def ada(client: TestClient) -> Browser:
     browser = another(client)
     browser.sign_in("ada@depot.example")
     return browser
+
+
+@pytest.fixture
+def things(ada: Browser, database: Database) -> Things:
+    """Make a queue, an order, a camera pass, a possible emergency, a site visit."""
+    return make_things(ada, database)

@@ -14,6 +14,7 @@ from pipeline.domain.ids import OrganisationId
 _LOGGED = {
     "decision": "decision_id",
     "measured": "measured_id",
+    "second_look": "look_id",
     "site_entry": "entry_id",
     "qualification": "qualification_id",
     "identity_word": "word_id",
