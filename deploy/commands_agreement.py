@@ -42,7 +42,7 @@ def add(
     """
     with expected_failures():
         database, now = wiring.database(wiring.Settings.from_env()), wiring.clock().now()
-        with database.acting_for(organisation_id(authority)) as connection:
+        with database.acting_for(organisation_id(owner)) as connection:
             try:
                 made = Agreement(
                     agreement_id=AgreementId(uuid4()),
@@ -101,4 +101,4 @@ def end(owner: Owner, authority: Authority) -> None:
                     ended_on=now.astimezone(LONDON).date(),
                     said_by=getpass.getuser(),
                 )
-        say(f"Footage of {owner} that is taken in from now on is not shared with {authority}.")
+        say(f"Footage of {owner} that is processed from now on is not shared with {authority}.")

@@ -2,11 +2,11 @@
 
 import getpass
 import sys
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.doors import console, expected_failures, say
@@ -65,7 +65,7 @@ def show(
         table = Table("address", "name", "may", "second factor", "shut out")
         for one in found:
             table.add_row(
-                one.email, one.name, ", ".join(sorted(one.roles)),
+                escape(one.email), escape(one.name), ", ".join(sorted(one.roles)),
                 "yes" if one.code_secret else "no", "yes" if one.closed else "",
             )  # fmt: skip
         console.print(table)
@@ -84,6 +84,10 @@ def change(
     without_code: Annotated[
         bool, typer.Option("--without-code", help="Take the second factor off: the phone is lost.")
     ] = False,
+    anew_elsewhere: Annotated[
+        bool,
+        typer.Option("--anew-elsewhere", help="Their account at the council's provider is new."),
+    ] = False,
 ) -> None:
     """Change what a person may do, shut them out, or take their second factor off."""
     with expected_failures():
@@ -95,24 +99,24 @@ def change(
                 ("may not sign in any more", shut_out is True),
                 ("may sign in again", shut_out is False),
                 ("lost the second factor", without_code),
+                ("is to be recognised anew at the council's account", anew_elsewhere),
             )
             if is_so
         ]
         if not done:
-            raise RuleError("say what is to change: --role, --shut-out, --let-in, --without-code")
+            raise RuleError("say what is to change; see roadwear people change --help")
         with database.acting_for(organisation_id(organisation)) as connection:
             person = person_called(connection, email)
             if person is None:
                 raise RuleError(f"nobody of {organisation} signs in as {email}")
-            after = replace(
-                person,
-                roles=frozenset(role or person.roles),
-                closed=person.closed if shut_out is None else shut_out,
-            )
             if without_code:
                 people.set_code(connection, person, "")
-            for words in done:
-                people.say_of_person(connection, after, what=words, said_by=getpass.getuser())
+            if anew_elsewhere:
+                people.forget_elsewhere(connection, person)
+            people.say_of_person(
+                connection, person, what=" and ".join(done), said_by=getpass.getuser(),
+                roles=role or None, closed=shut_out,
+            )  # fmt: skip
         say(f"{person.name} {' and '.join(done)}.")
 
 

@@ -1,5 +1,7 @@
 """Real clips for the tests: a short rendered street, and clips that are broken on purpose."""
 
+from dataclasses import replace
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,17 +10,27 @@ import numpy as np
 
 from deploy.demo import rig_toml
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
-from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
+from pipeline.simulator.drive import STARTED_AT, Pass, PassRules, gpx_of, simulated_rig
 from pipeline.simulator.footage import street_painter, write_clip
 from pipeline.simulator.making import make_street
 from pipeline.simulator.surface import paint_surface
 
 
-def write_street(folder: Path) -> int:
-    """Write 60 m of street with four holes as clip, track and rig; return how many holes."""
+def write_street(
+    folder: Path, *, mended: bool = False, started_at: datetime = STARTED_AT, seed: int = 5
+) -> int:
+    """Write 60 m of street as clip, track and rig; return how many holes it has.
+
+    Args:
+        folder: Where to.
+        mended: Without its four holes.
+        started_at: When it is driven.
+        seed: Of the drive.
+    """
     street = make_street(11, length_m=60, holes=4, manholes=1, patches=1, shadows=1, cracks=0)
+    street = replace(street, holes=()) if mended else street
     rig = simulated_rig()
-    driven = Pass(street, PassRules(speed_mps=9.0), seed=5)
+    driven = Pass(street, PassRules(speed_mps=9.0), seed=seed, started_at=started_at)
     painter = street_painter(paint_surface(street), rig)
     write_clip(driven, rig, painter, folder / "clip.mp4", fps=10)
     (folder / "track.gpx").write_bytes(gpx_of(driven.fixes(Ostn15Grid(epoch_year=2026.1))))

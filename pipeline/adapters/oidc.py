@@ -12,7 +12,7 @@ import httpx
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from pipeline.domain.errors import InputError, OutageError, RuleError
@@ -89,7 +89,14 @@ class SignInElsewhere:
                     code_verifier=attempt.verifier,
                     grant_type="authorization_code",
                 )
-            return self._identity(str(token.get("id_token", "")), keys, attempt)
+            id_token = str(token.get("id_token", ""))
+            try:
+                return self.identity_in(id_token, keys, attempt)
+            except InvalidKeyIdError:
+                # Its keys were changed since they were asked for.
+                self._known = None
+                _, keys = self._configuration()
+                return self.identity_in(id_token, keys, attempt)
         except (OAuthError, JoseError, ValueError) as error:
             raise RuleError(
                 f"What {self.provider.name} said of you cannot be trusted, so that you are not "
@@ -98,7 +105,18 @@ class SignInElsewhere:
         except httpx.HTTPError as error:
             raise OutageError(f"{self.provider.name} does not answer") from error
 
-    def _identity(self, id_token: str, keys: KeySet, attempt: Attempt) -> Identity:
+    def identity_in(self, id_token: str, keys: KeySet, attempt: Attempt) -> Identity:
+        """Return who an ID token is about, where it says all that it must.
+
+        Args:
+            id_token: A signed token (OpenID Connect Core 1.0, 3.1.3.7).
+            keys: The provider's.
+            attempt: What was begun.
+
+        Raises:
+            JoseError: It was not signed by the provider, is too old, or not about this attempt.
+            ValueError: It is for somebody else.
+        """
         claims = jwt.decode(id_token, keys, algorithms=_ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
             leeway=_LEEWAY_S,
@@ -109,9 +127,11 @@ class SignInElsewhere:
             sub={"essential": True},
         ).validate(claims)
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
-        if several and claims.get("azp") != self.provider.client_id:
+        meant_for = claims.get("azp", "" if several else self.provider.client_id)
+        if meant_for != self.provider.client_id:
             raise ValueError("made for another client")  # OpenID Connect Core 1.0, 3.1.3.7
-        verified = claims.get("email_verified", True) in {True, "true"}
+        said = claims.get("email_verified")
+        verified = said is True or said == "true" or (said is None and self.provider.trust_email)
         email = str(claims.get("email") or "") if verified else ""
         return Identity(
             issuer=self.provider.issuer, subject=str(claims["sub"]), email=email.strip().lower()
@@ -138,6 +158,8 @@ class SignInElsewhere:
             with httpx.Client(timeout=_WAIT_S) as client:
                 found = client.get(f"{issuer}/.well-known/openid-configuration")
                 configuration = found.raise_for_status().json()
+                for name in ("authorization_endpoint", "token_endpoint"):
+                    configuration[name] = str(configuration[name])
                 if configuration["issuer"] != self.provider.issuer:
                     raise OutageError(
                         f"{self.provider.name} calls itself {configuration['issuer']!r}, not "
@@ -170,6 +192,7 @@ def read_providers(path: Path) -> tuple[Provider, ...]:
                     else ""
                 ),
                 organisation_id=organisation_id(str(entry["organisation"])),
+                trust_email=entry.get("trust_email", False) is True,
             )
             for key, entry in content.items()
         )

@@ -79,6 +79,8 @@ def _whole(content: bytes, *, name: str) -> bytes:
         own = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: the policy is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{name}: it is nested too deeply for a policy") from error
     based_on = own.pop("based_on", None)
     if based_on is None:
         return content
@@ -101,8 +103,10 @@ def parse_policy(content: bytes, *, name: str) -> CouncilPolicy:
         raise InputError(f"{name}: the policy is not valid TOML: {error}") from error
     except KeyError as error:
         raise InputError(f"{name}: the policy lacks {error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{name}: it is nested too deeply for a policy") from error
 
 
 def _policy(values: dict[str, Any], sha256: str) -> CouncilPolicy:

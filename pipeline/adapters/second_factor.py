@@ -29,18 +29,22 @@ class Sealer:
         """Return a text as only this key opens it."""
         return self._fernet.encrypt(text.encode()).decode()
 
-    def open(self, sealed: str) -> str:
+    def open(self, sealed: str, *, within_s: int | None = None) -> str:
         """Return what was sealed.
 
+        Args:
+            sealed: By this key.
+            within_s: Not longer ago than that.
+
         Raises:
-            RuleError: It was sealed under another key.
+            RuleError: It was sealed under another key, or too long ago.
         """
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
+            return self._fernet.decrypt(sealed.encode(), ttl=within_s).decode()
         except InvalidToken as error:
             raise RuleError(
-                "Codes from phones cannot be checked: the server's key has changed. Ask an "
-                "administrator to take your second factor off, and set it up anew."
+                "That page is too old, or the server's key has changed. Open the page anew; if it "
+                "is your second factor, ask an administrator to take it off, and set it up anew."
             ) from error
 
 

@@ -1,6 +1,7 @@
 """Who people are where they sign in elsewhere. Pure."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pipeline.domain.checks import require
 from pipeline.domain.ids import OrganisationId
@@ -32,6 +33,7 @@ class Provider:
         client_id: What Roadwear is called there.
         client_secret: "" for a public client.
         organisation_id: Of its people.
+        trust_email: Its addresses are believed though it does not say that they are verified.
     """
 
     key: str
@@ -40,10 +42,11 @@ class Provider:
     client_id: str
     client_secret: str
     organisation_id: OrganisationId
+    trust_email: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be addressed, and a provider that anybody could listen to."""
         require(self.key.isalnum() and self.key.isascii(), f"{self.key!r} must be letters, digits")
-        local = self.issuer.startswith(("http://localhost", "http://127.0.0.1"))
+        local = urlsplit(self.issuer).hostname in {"localhost", "127.0.0.1"}
         require(self.issuer.startswith("https://") or local, "an issuer begins with https://")
         require(bool(self.client_id), "client_id is missing")

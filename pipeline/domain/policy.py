@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.domain.checks import require, require_positive
+from pipeline.domain.checks import require
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.responding import ResponseTime, Unit
@@ -146,7 +146,11 @@ class CouncilPolicy:
 
     def __post_init__(self) -> None:
         """Refuse a matrix with a score that no band, or more than one, answers for."""
-        require_positive(matrix_size=self.matrix_size)
+        require(self.matrix_size in range(2, 11), "matrix_size must be a whole number from 2 to 10")
+        require(isinstance(self.valid_from, date), "valid_from must be a date: 2026-04-01")
+        texts = (self.name, self.version, self.source, *(b.category for b in self.bands),
+                 *(b.words for b in self.bands))  # fmt: skip
+        require(all(isinstance(text, str) for text in texts), "names and words must be texts")
         require(0 <= self.second_look_share <= 1, "second_look_share is a share, from 0 to 1")
         require(
             bool(self.adopted) or not self.passes_are_inspections,

@@ -234,8 +234,11 @@ class Ledger(Protocol):
     def authorities_agreed(self, owner: OrganisationId, on: date) -> tuple[OrganisationId, ...]:
         """Return the authorities that may have what an owner's drive shows of their roads."""
 
+    def has_findings(self, drive: Drive) -> bool:
+        """Return whether anything of a drive was looked at already."""
+
     def load_shares(self, drive: Drive) -> tuple[Share, ...]:
-        """Return along whose roads a drive came, by time; nothing if along one authority's."""
+        """Return along whose roads a drive came, by time; nothing where that was never said."""
 
     def save_shares(self, drive: Drive, shares: Sequence[Share]) -> tuple[Share, ...]:
         """Keep along whose roads a drive came, once, and return what is kept."""

@@ -43,9 +43,10 @@ def share_once(
         OutageError: The database does not answer.
     """
     stored = with_stored_shares(prepared, ledger)
-    if stored.shares:
-        return stored
     drive = prepared.drive
+    # What was found of it already is somebody's, and stays theirs.
+    if stored.shares or ledger.has_findings(drive):
+        return stored
     on = prepared.clips[0].begins_at.astimezone(LONDON).date()
     agreed = ledger.authorities_agreed(drive.owner_id, on)
     others = [one for one in agreed if one != drive.authority_id]
@@ -56,10 +57,7 @@ def share_once(
             roads[authority] = ledger.load_sections(
                 authority, network_id, box_around(prepared.placer)
             )
-    shares = shares_of(prepared, roads, settings)
-    if not shares:
-        return prepared
-    return replace(prepared, shares=ledger.save_shares(drive, shares))
+    return replace(prepared, shares=ledger.save_shares(drive, shares_of(prepared, roads, settings)))
 
 
 def with_stored_shares(prepared: PreparedDrive, ledger: Ledger) -> PreparedDrive:
@@ -80,7 +78,7 @@ def shares_of(
         settings: What a drive on a road looks like.
 
     Returns:
-        Nothing where all of it is that authority's for which it was handed in.
+        One share for all of it where that is the authority's for which it was handed in.
     """
     home = prepared.drive.authority_id
     owner_of: list[OrganisationId] = []
@@ -89,15 +87,13 @@ def shares_of(
         owner_of += [authority] * len(some)
         sections += [replace(one, section_id=f"{number} {one.section_id}") for one in some]
     matched = None if set(owner_of) <= {home} else match_track(prepared.placer, sections, settings)
-    if matched is None:
-        return ()
-    runs = _runs(_authorities(prepared.placer, matched, owner_of, home))
-    if [authority for authority, _ in runs] == [home]:
-        return ()
+    runs = [(home, 0)]
+    if matched is not None:
+        runs = _runs(_authorities(prepared.placer, matched, owner_of, home), home)
     edges = prepared.placer.instants_at([at * _EVERY_M for _, at in runs[1:]])
     first, last = prepared.clips[0], prepared.clips[-1]
     started_at, ended_at = prepared.placer.tracked
-    begin = min(first.begins_at, started_at) - _ROUND_IT
+    begin = min(first.begins_at, started_at)
     end = max(last.instant_at(last.clip.duration_s), ended_at) + _ROUND_IT
     return tuple(
         Share(authority_id=authority, from_at=a, to_at=b)
@@ -130,15 +126,20 @@ def _authorities(
     return found
 
 
-def _runs(whose: Sequence[OrganisationId]) -> list[tuple[OrganisationId, int]]:
-    """Return who has the road, and from which place in the row on; short visits are left out."""
+def _runs(
+    whose: Sequence[OrganisationId], home: OrganisationId
+) -> list[tuple[OrganisationId, int]]:
+    """Return who has the road, and from which place in the row on; short visits are left out.
+
+    A short visit goes to who had the road before; at the beginning, to who has it next.
+    """
     edges = [0, *(n for n in range(1, len(whose)) if whose[n] != whose[n - 1]), len(whose)]
     runs: list[tuple[OrganisationId, int]] = []
     for begin, end in pairwise(edges):
-        long = (end - begin) * _EVERY_M >= _LEAST_M
-        if not runs or (long and runs[-1][0] != whose[begin]):
-            runs.append((whose[begin], begin))
-    return runs
+        is_long = (end - begin) * _EVERY_M >= _LEAST_M
+        if is_long and (not runs or runs[-1][0] != whose[begin]):
+            runs.append((whose[begin], begin if runs else 0))
+    return runs or [(home, 0)]
 
 
 def pieces_in(
@@ -151,7 +152,9 @@ def pieces_in(
         for share in prepared.shares[1:]
     ]
     for piece in pieces_of(clip, settings=settings):
-        inside = [cut for cut in cuts if piece.from_pts < cut < piece.to_pts]
+        # The last piece of a clip reaches beyond its end, where there is nothing to be cut.
+        end = min(piece.to_pts, clip.pts_at(clip.duration_s))
+        inside = [cut for cut in cuts if piece.from_pts < cut < end]
         for a, b in pairwise((piece.from_pts, *inside, piece.to_pts)):
             yield Piece(clip_sha256=clip.sha256, from_pts=a, to_pts=b)
 

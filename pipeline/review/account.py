@@ -22,6 +22,8 @@ from pipeline.review.desk import Desk, require_csrf
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
+# What a page showed can be set up for so long.
+_SET_UP_S = 900
 
 
 def check_password(password: str) -> str:
@@ -81,10 +83,12 @@ def add_account(app: FastAPI, desk: Desk) -> None:
         csrf: Annotated[str, Form()],
         sealed: Annotated[str, Form()] = "",
         code: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
     ) -> Response:
         require_csrf(request, csrf)
         person = desk.person(request, unfinished=True)
-        whose, _, secret = desk.doors.sealer.open(sealed).partition(" ")
+        _again(desk, request, person, password)
+        whose, _, secret = desk.doors.sealer.open(sealed, within_s=_SET_UP_S).partition(" ")
         step = step_of(secret, code, desk.clock.now())
         if whose != str(person.person_id) or step is None:
             raise RuleError(
@@ -113,6 +117,8 @@ def add_account(app: FastAPI, desk: Desk) -> None:
             )
         return _kept(desk, request, person)
 
+    _add_sessions(app, desk)
+
 
 def _again(desk: Desk, request: Request, person: Person, password: str) -> None:
     """Ask for the password again: a page that was left open must not be enough.
@@ -137,3 +143,13 @@ def _kept(desk: Desk, request: Request, person: Person) -> Response:
     if now is not None:
         request.session["mark"] = now.mark
     return RedirectResponse("/account", status_code=303)
+
+
+def _add_sessions(app: FastAPI, desk: Desk) -> None:
+    @app.post("/account/sessions")
+    def sessions_form(request: Request, csrf: Annotated[str, Form()]) -> Response:
+        require_csrf(request, csrf)
+        person = desk.person(request, unfinished=True)
+        with desk.database.acting_for(person.organisation_id) as connection:
+            say_of_person(connection, person, what="ended all sessions", said_by=person.name)
+        return _kept(desk, request, person)

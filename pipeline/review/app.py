@@ -19,7 +19,7 @@ from pipeline.review.audit import add_audit
 from pipeline.review.coverage import add_coverage
 from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
-from pipeline.review.desk import Desk, SignedOutError, UnfinishedError
+from pipeline.review.desk import SESSION_S, Desk, SignedOutError, UnfinishedError
 from pipeline.review.doors import add_doors
 from pipeline.review.duty import add_duty
 from pipeline.review.evidence import add_evidence
@@ -51,7 +51,6 @@ _POLICY = (
     "script-src 'self'; worker-src 'self'; connect-src 'self'{others}; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
-_SESSION_S = 8 * 3600
 # Forms with a photograph are the largest; footage is handed in at the uplink, which is beside this.
 _MOST_BYTES = 32 * 1024 * 1024
 
@@ -71,6 +70,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     api = create_api(desk)
     add_features(api, desk)
     app.mount("/api", api)
+    _add_ways_out(app)
     _add_errors(app, desk)
     _add_entrance(app)
     add_doors(app, desk, secret_key=secret_key, https_only=https_only)
@@ -100,7 +100,7 @@ def session_of(secret_key: str, *, https_only: bool) -> Middleware:
     return Middleware(
         SessionMiddleware,
         secret_key=secret_key,
-        max_age=_SESSION_S,
+        max_age=SESSION_S,
         same_site="strict",
         https_only=https_only,
         session_cookie="roadwear_session",
@@ -169,7 +169,9 @@ def _is_too_much(request: Request) -> bool:
     return not length.isdecimal() or int(length) > _MOST_BYTES
 
 
-def _add_errors(app: FastAPI, desk: Desk) -> None:
+def _add_ways_out(app: FastAPI) -> None:
+    """Send whoever is not signed in, or has something to do first, where that is done."""
+
     @app.exception_handler(SignedOutError)
     def to_sign_in(request: Request, _error: SignedOutError) -> Response:
         # A script is told so. The page would come with a session of its own, which might reach the
@@ -179,9 +181,13 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
         return RedirectResponse("/sign-in", status_code=303)
 
     @app.exception_handler(UnfinishedError)
-    def to_account(_request: Request, _error: UnfinishedError) -> Response:
+    def to_account(request: Request, _error: UnfinishedError) -> Response:
+        if request.headers.get("accept") == "application/json":
+            return JSONResponse({"unfinished": True}, 401)
         return RedirectResponse("/account", status_code=303)
 
+
+def _add_errors(app: FastAPI, desk: Desk) -> None:
     @app.exception_handler(RoadwearError)
     def tell(request: Request, error: RoadwearError) -> Response:
         status = next(s for kind, s in STATUSES.items() if isinstance(error, kind))

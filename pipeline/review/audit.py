@@ -24,7 +24,7 @@ from pipeline.review.words import instant_words
 _MOST = 50
 _LONGEST = 100
 _LAST = 2**62
-_WHO = ("person_id", "said_by", "given_by", "added_by", "closed_by", "imported_by")
+_WHO = ("said_by", "given_by", "added_by", "closed_by", "imported_by", "person_id")
 _MAY = (Role.ADMIN, Role.OPERATIONS, Role.ENGINEER)
 
 

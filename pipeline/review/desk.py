@@ -1,6 +1,7 @@
 """What the routes share: who is signed in, the templates, and where everything is."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Blobs, Clock, Detector, Grid
 from pipeline.line import LineSettings
 from pipeline.review.throttle import Throttle
+
+# So long somebody stays signed in, whatever they do.
+SESSION_S = 8 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +177,8 @@ class Desk:
             raise SignedOutError from error
         with self.database.acting_for(organisation) as connection:
             person = load_person(connection, person_id)
-        if person is None or person.mark != request.session.get("mark"):
+        too_old = time.time() - float(request.session.get("begun", 0)) > SESSION_S
+        if person is None or too_old or person.mark != request.session.get("mark"):
             raise SignedOutError
         if self.unfinished(request, person) and not unfinished:
             raise UnfinishedError

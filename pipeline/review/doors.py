@@ -62,6 +62,7 @@ def _let_in(request: Request, person: Person, *, elsewhere: bool = False) -> Non
         mark=person.mark,
         admin=Role.ADMIN in person.roles,
         elsewhere=elsewhere,
+        begun=int(time.time()),
     )
 
 
@@ -91,6 +92,7 @@ def _add_passwords(app: FastAPI, desk: Desk) -> None:
                 pending=str(person.person_id),
                 of=str(person.organisation_id),
                 since=int(time.time()),
+                mark=person.mark,
             )
             return RedirectResponse("/sign-in/code", status_code=303)
         desk.throttle.right_password(email, _machine(request))
@@ -116,7 +118,7 @@ def _add_codes(app: FastAPI, desk: Desk) -> None:
         if organisation and person_id and time.time() - since < _PENDING_S:
             with desk.database.acting_for(OrganisationId(organisation)) as connection:
                 person = load_person(connection, PersonId(person_id))
-        if person is None:
+        if person is None or person.mark != request.session.get("mark") or not person.code_secret:
             raise RuleError("That took too long. Sign in again with your password.")
         return person
 
@@ -160,6 +162,7 @@ def _add_elsewhere(
 
     @app.get("/sign-in/with/{key}")
     def begin(request: Request, key: str) -> Response:
+        desk.throttle.by_key(f"sign-in elsewhere {_machine(request)}", most=30)
         address, attempt = named(key).begin(back_to(request, key))
         answer = RedirectResponse(address, status_code=303)
         # The session's cookie does not come along from another site; this one has to, once.
@@ -173,6 +176,7 @@ def _add_elsewhere(
 
     @app.get("/sign-in/back/{key}")
     def back(request: Request, key: str) -> Response:
+        desk.throttle.by_key(f"sign-in elsewhere {_machine(request)}", most=30)
         elsewhere = named(key)
         attempt = _kept_attempt(keeper, request.cookies.get(_COOKIE, ""), key)
         who = elsewhere.finish(back_to(request, key), attempt, dict(request.query_params))

@@ -1,7 +1,6 @@
 """Who may sign in, and what they may do there: an administrator's page."""
 
 import secrets
-from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.adapters.postgres.people import (
     Person,
     add_person,
+    forget_elsewhere,
     load_everybody,
     say_of_person,
     set_code,
@@ -33,7 +33,7 @@ class PersonForm(BaseModel):
     email: str = ""
     name: str = ""
     role: list[str] = []
-    password: str = ""
+    how: str = ""
 
 
 class ChangeForm(BaseModel):
@@ -57,6 +57,7 @@ def add_people(app: FastAPI, desk: Desk) -> None:
         return desk.page(
             request, "people.html", everybody=everybody, own=person.person_id,
             roles=[(role.value, role.words) for role in Role],
+            has_elsewhere=bool(desk.doors.elsewhere),
         )  # fmt: skip
 
     @app.post("/people")
@@ -66,7 +67,8 @@ def add_people(app: FastAPI, desk: Desk) -> None:
         email, name = form.email.strip(), form.name.strip()
         if "@" not in email or not name or max(len(email), len(name)) > _LONGEST_NAME:
             raise RuleError("Enter an email address, and the name that is to stand on decisions.")
-        password = _made() if form.password == "local" else None  # noqa: S105 - a choice
+        local = form.how == "local" or not desk.doors.elsewhere
+        password = _made() if local else None
         with desk.database.acting_for(admin.organisation_id) as connection:
             added = add_person(
                 connection, admin.organisation_id, email=email, name=name, password=None,
@@ -99,13 +101,19 @@ def _add_changes(app: FastAPI, desk: Desk) -> None:
                     "Nobody changes their own roles, or shuts themselves out: ask another "
                     "administrator. Your password and second factor are under your name."
                 )
-            person, what = _changed(person, form)
+            what = _words(person, form)
             password = _made() if form.change == "password" else None
             if password is not None:
                 set_password(connection, person, password, given=True)
             if form.change == "code":
                 set_code(connection, person, "")
-            say_of_person(connection, person, what=what, said_by=admin.name)
+            if form.change == "elsewhere":
+                forget_elsewhere(connection, person)
+            say_of_person(
+                connection, person, what=what, said_by=admin.name,
+                roles=_roles(form.role) if form.change == "roles" else None,
+                closed={"close": True, "open": False}.get(form.change),
+            )  # fmt: skip
         if password is None:
             return RedirectResponse("/people", status_code=303)
         return desk.page(request, "people_password.html", name=person.name, password=password)
@@ -115,30 +123,28 @@ def _admin(desk: Desk, request: Request) -> Person:
     return desk.person_with(request, Role.ADMIN)
 
 
-def _changed(person: Person, form: ChangeForm) -> tuple[Person, str]:
-    """Return a person as they are to stand, and what was done, for the log.
+def _words(person: Person, form: ChangeForm) -> str:
+    """Return what is done, for the log.
 
     Raises:
         RuleError: It is not said what is to change.
     """
+    password = "was given a new password" if person.has_password else "may now use a password"
     words = {
         "roles": "has other roles",
         "close": "may not sign in any more",
         "open": "may sign in again",
-        "password": "was given a new password",
+        "password": password,
         "code": "lost the second factor",
+        "elsewhere": "is to be recognised anew at the council's account",
     }
     if form.change not in words:
         raise RuleError("Choose what is to change.")
-    if form.change == "roles":
-        person = replace(person, roles=frozenset(_roles(form.role)))
-    if form.change in {"close", "open"}:
-        person = replace(person, closed=form.change == "close")
-    return person, words[form.change]
+    return words[form.change]
 
 
 def _made() -> str:
-    """Return a password that is good until the first sign-in: 80 bits, easy to read out."""
+    """Return a password that has to be changed at the first sign-in; easy to read out."""
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
 

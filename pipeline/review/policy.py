@@ -159,7 +159,11 @@ def _dry_run(
         names = [defect.defect_id for defect in waiting]
         roads = load_road_facts(connection, authority, names)
         passes = load_passes(connection, authority, names)
-    before, after = (rank_defects(waiting, roads, passes, policy=one) for one in policies)
+    before = rank_defects(waiting, roads, passes, policy=policies[0])
+    try:
+        after = rank_defects(waiting, roads, passes, policy=policies[1])
+    except (TypeError, ValueError, KeyError) as error:
+        raise RuleError(f"That policy cannot rank the queue: {error}") from error
     return compare(before, after, policies)
 
 

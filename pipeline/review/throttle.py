@@ -10,7 +10,6 @@ from pipeline.domain.errors import RoadwearError
 _FROM_ONE = RateLimitItemPerMinute(10, 15)
 _OF_ONE = RateLimitItemPerMinute(100, 15)
 _BY_ONE_MACHINE = RateLimitItemPerMinute(300, 15)
-_BY_ONE_KEY = RateLimitItemPerMinute(600)
 
 
 class TooManyError(RoadwearError):
@@ -43,14 +42,14 @@ class Throttle:
         item, key = _kinds(email, machine)[0]
         self._limiter.clear(item, *key)
 
-    def by_key(self, key: str) -> None:
+    def by_key(self, key: str, *, most: int = 600) -> None:
         """Count a request.
 
         Raises:
-            TooManyError: The key made 600 in a minute.
+            TooManyError: The key made more than so many in a minute.
         """
-        if not self._limiter.hit(_BY_ONE_KEY, "key", key):
-            raise TooManyError("That was more than 600 requests in a minute. Wait a minute.")
+        if not self._limiter.hit(RateLimitItemPerMinute(most), "key", key):
+            raise TooManyError(f"That was more than {most} requests in a minute. Wait a minute.")
 
 
 def _kinds(email: str, machine: str) -> tuple[tuple[RateLimitItemPerMinute, tuple[str, ...]], ...]:

@@ -180,8 +180,15 @@ class Keeper:
         return len(due)
 
     def _stills(self, owner: OrganisationId, undecided: datetime, decided: datetime) -> int:
+        # What is not known to be behind a decision would go early: each authority is asked.
         with self.database.acting_for(owner) as connection:
-            keys = rows.due_stills(connection, owner, undecided, decided)
+            authorities = rows.authorities_of_stills(connection, owner)
+        sightings: list[UUID] = []
+        for authority in authorities:
+            with self.database.acting_for(authority) as connection:
+                sightings += rows.decided_sightings(connection, owner)
+        with self.database.acting_for(owner) as connection:
+            keys = rows.due_stills(connection, owner, undecided, decided, sightings)
         there = [key for key in keys if self.blobs.has(key)]
         self.ledger.add([self._gone(owner, Kind.STILL, key) for key in there])
         for key in there:

@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 from fastapi.testclient import TestClient
+from psycopg.errors import InsufficientPrivilege
 
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
-from pipeline.adapters.postgres.people import load_everybody
+from pipeline.adapters.postgres.people import add_person, load_everybody, say_of_person
 from pipeline.adapters.second_factor import Sealer, step_of
+from pipeline.domain.decisions import Role
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
-from tests.review.browsing import Browser, another
+from tests.review.browsing import PASSWORD, Browser, another
 from tests.stored import AIDS, RULES, STORE
 
 DEPOT = organisation_id("depot")
@@ -43,24 +46,26 @@ def shown_password(words: str) -> str:
     return found[0]
 
 
-def set_up_code(browser: Browser) -> str:
-    """Set up a second factor as a phone would, and return its secret."""
+def set_up_code(browser: Browser) -> tuple[str, datetime]:
+    """Set up a second factor as a phone would; return its secret, and of when the code was."""
     browser.get("/account")
     secret = re.search(r"<code[^>]*>([A-Z2-7]{32})</code>", browser.html)
     sealed = re.search(r'name="sealed" value="([^"]+)"', browser.html)
     assert secret
     assert sealed
-    code = pyotp.TOTP(secret[1]).now()
-    assert "a code from a phone" in browser.post(
-        "/account/code", {"sealed": sealed[1], "code": code}
+    now = datetime.now(UTC)
+    said = {"sealed": sealed[1], "code": pyotp.TOTP(secret[1]).at(now)}
+    assert "Nothing was changed" in browser.post(
+        "/account/code", {**said, "password": "wrong"}, status=422
     )
-    return secret[1]
+    assert "a code from a phone" in browser.post("/account/code", {**said, "password": PASSWORD})
+    return secret[1], now
 
 
 def test_somebody_new_chooses_a_password_before_anything_else(
     client: TestClient, admin: Browser, database: Database
 ) -> None:
-    said = {"email": "Nia@Depot.example", "name": "Nia", "role": "engineer", "password": "local"}
+    said = {"email": "Nia@Depot.example", "name": "Nia", "role": "engineer", "how": "local"}
     password = shown_password(admin.post("/people", said))
     nia = another(client)
     assert "Choose one that only you know" in nia.sign_in("nia@depot.example", password=password)
@@ -73,7 +78,8 @@ def test_somebody_new_chooses_a_password_before_anything_else(
         "/account/password", {"password": "wrong", "new": NEW}, status=422
     )
     nia.get("/account")
-    assert "until then nothing else" not in nia.post(
+    assert "Until then nothing else opens" in nia.html
+    assert "Until then nothing else opens" not in nia.post(
         "/account/password", {"password": password, "new": NEW}
     )
     assert "Queue" in nia.get("/queue")
@@ -134,7 +140,7 @@ def test_a_second_factor_is_asked_for_and_a_code_is_good_once(
 ) -> None:
     before = another(client)
     before.sign_in("ada@depot.example")
-    secret = set_up_code(ada)
+    secret, at = set_up_code(ada)
     assert before.client.get("/queue").url.path == "/sign-in"
     assert "Queue" in ada.get("/queue")
     with database.acting_for(DEPOT) as connection:
@@ -147,10 +153,10 @@ def test_a_second_factor_is_asked_for_and_a_code_is_good_once(
     assert again.client.get("/queue").url.path == "/sign-in"
     again.client.get("/sign-in/code")
     again.sign_in("ada@depot.example")
-    code = pyotp.TOTP(secret).now()
+    code = pyotp.TOTP(secret).at(at)
     # The one by which it was set up is used: the next is good, once.
     assert "used already" in again.post("/sign-in/code", {"code": code}, status=401)
-    later = pyotp.TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30))
+    later = pyotp.TOTP(secret).at(at + timedelta(seconds=30))
     for wrong in ("", "000000", "abc", "1" * 500):
         again.post("/sign-in/code", {"code": wrong}, status=401)
     assert "Queue" in again.post("/sign-in/code", {"code": f"{later[:3]} {later[3:]}"})
@@ -164,6 +170,74 @@ def test_a_second_factor_is_asked_for_and_a_code_is_good_once(
     )
     admin.post(f"/people/{person_of(database, 'Ada')}", {"change": "code"})
     assert "Queue" in another(client).sign_in("ada@depot.example")
+
+
+def test_who_is_shut_out_meanwhile_does_not_let_themselves_in(
+    ada: Browser, database: Database
+) -> None:
+    with database.acting_for(DEPOT) as connection:
+        before = next(one for one in load_everybody(connection) if one.name == "Ada")
+        say_of_person(
+            connection,
+            before,
+            what="is demoted",
+            said_by="a test",
+            roles=[Role.VIEWER],
+            closed=True,
+        )
+        # A request that had looked before goes on, and says what it has to say.
+        say_of_person(connection, before, what="chose a password", said_by="Ada")
+        now = next(one for one in load_everybody(connection) if one.name == "Ada")
+    assert (now.closed, now.roles) == (True, frozenset({Role.VIEWER}))
+    assert ada.client.get("/queue").url.path == "/sign-in"
+    with database.acting_for(DEPOT) as connection:
+        say_of_person(connection, now, what="may again", said_by="a test", closed=False)
+    # What was opened before stays shut.
+    assert ada.client.get("/queue").url.path == "/sign-in"
+
+
+def test_sessions_are_ended_everywhere_else(client: TestClient, ada: Browser) -> None:
+    other = another(client)
+    other.sign_in("ada@depot.example")
+    ada.get("/account")
+    ada.post("/account/sessions", {})
+    assert "Queue" in ada.get("/queue")
+    assert other.client.get("/queue").url.path == "/sign-in"
+
+
+def test_an_old_password_step_ends_with_the_password(client: TestClient, ada: Browser) -> None:
+    secret, at = set_up_code(ada)
+    thief = another(client)
+    thief.sign_in("ada@depot.example")
+    ada.get("/account")
+    ada.post("/account/password", {"password": PASSWORD, "new": NEW})
+    code = pyotp.TOTP(secret).at(at + timedelta(seconds=30))
+    assert "Sign in again" in thief.post("/sign-in/code", {"code": code}, status=422)
+
+
+def test_nobody_writes_of_people_elsewhere_or_while_signing_in(database: Database) -> None:
+    word = (
+        "insert into roadwear.person_word (word_id, authority_id, person_id, what, person, roles, "
+        "closed, said_by) select gen_random_uuid(), %s, person_id, 'x', '{}', '{admin}', false, "
+        "'x' from roadwear.person"
+    )
+    with database.acting_for(DEPOT) as connection:
+        save_organisation(connection, "depot")
+        save_organisation(connection, "other")
+        add_person(
+            connection, DEPOT, email="a@depot.example", name="A", password=None, roles=[Role.ADMIN]
+        )
+    with pytest.raises(InsufficientPrivilege), database.acting_for(DEPOT) as connection:
+        connection.execute(word, (organisation_id("other"),))
+    with pytest.raises(InsufficientPrivilege), database.signing_in("a@depot.example") as connection:
+        connection.execute(word, (DEPOT,))
+
+
+def test_buttons_have_no_markup_in_their_words(admin: Browser) -> None:
+    assert "&lt;" not in admin.html
+    assert '>Shut out<span class="govuk-visually-hidden">: Ada</span>' in re.sub(
+        r"\s*\n\s*", "", admin.html
+    )
 
 
 def test_codes_cannot_be_guessed_in_numbers(client: TestClient, ada: Browser) -> None:
@@ -189,7 +263,7 @@ def test_a_code_of_another_page_or_person_sets_nothing_up(client: TestClient, ad
     code = pyotp.TOTP(secret[1]).now()
     for said in ({"sealed": sealed[1], "code": code}, {"sealed": "x", "code": code}, {}):
         ada.get("/account")
-        ada.post("/account/code", dict(said), status=422)
+        ada.post("/account/code", {**said, "password": PASSWORD}, status=422)
     assert "None" in ada.get("/account")
 
 

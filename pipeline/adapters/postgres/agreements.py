@@ -74,7 +74,7 @@ def authorities_agreed(
 
 
 def load_shares(connection: Connection, drive_id: DriveId) -> tuple[Share, ...]:
-    """Return along whose roads a drive came, by time; nothing if along one authority's."""
+    """Return along whose roads a drive came, by time; nothing where that was never said."""
     rows = connection.execute(
         "select authority_id, from_at, to_at from roadwear.drive_share where drive_id = %s "
         "order by from_at",

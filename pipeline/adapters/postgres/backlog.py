@@ -11,8 +11,8 @@ _LEAST_S = 1.0
 # The rate is that of the last pieces, of so many days, and without the pauses between them.
 _MOST_RUNS, _RECENT, _PAUSE = 200, timedelta(days=7), timedelta(minutes=20)
 _SPAN = (
-    "(least(r.to_pts, c.first_pts + c.duration_s * c.time_base_den / c.time_base_num) "
-    "- r.from_pts) * c.time_base_num / c.time_base_den"
+    "greatest(least(r.to_pts, c.first_pts + c.duration_s * c.time_base_den / c.time_base_num) "
+    "- r.from_pts, 0) * c.time_base_num / c.time_base_den"
 )
 _WAITING = f"""
   select c.drive_id, c.received_at, c.duration_s - coalesce((

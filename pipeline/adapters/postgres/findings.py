@@ -10,7 +10,7 @@ from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.adapters.postgres.drive_words import is_void, lock_drive
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive, FrameRef
-from pipeline.domain.ids import ClipSha256, RunId
+from pipeline.domain.ids import ClipSha256, DriveId, RunId
 from pipeline.domain.looks import DefectKind, PixelBox
 from pipeline.domain.observations import Measurement, Observation
 from pipeline.domain.places import GridRef, GroundError
@@ -42,6 +42,14 @@ def is_done(connection: Connection, run_id: RunId) -> bool:
     """
     row = connection.execute(
         "select 1 from roadwear.run where run_id = %s and state in ('current', 'void')", (run_id,)
+    ).fetchone()
+    return row is not None
+
+
+def has_findings(connection: Connection, drive_id: DriveId) -> bool:
+    """Return whether anything of a drive was looked at already."""
+    row = connection.execute(
+        "select 1 from roadwear.run where drive_id = %s limit 1", (drive_id,)
     ).fetchone()
     return row is not None
 

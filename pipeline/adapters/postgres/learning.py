@@ -53,6 +53,7 @@ def load_unreviewed(connection: Connection, authority: OrganisationId) -> tuple[
                (select count(distinct r.drive_id) from roadwear.coverage c
                 join roadwear.run r using (run_id)
                 where c.reason is null and r.state = 'current' and r.mark = 'live'
+                  and c.authority_id = d.authority_id
                   and st_dwithin(c.line, d.at, %(near)s)) as looked
         from roadwear.defect d
         where d.authority_id = %(authority)s and d.state in ('queued', 'candidate')

@@ -7,7 +7,7 @@ from datetime import date
 
 from pipeline.adapters.postgres import agreements, defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.findings import is_done, save_findings
+from pipeline.adapters.postgres.findings import has_findings, is_done, save_findings
 from pipeline.adapters.postgres.gathering import PostgresGathering
 from pipeline.domain.agreements import Share
 from pipeline.domain.camera import DrivenCamera, FoundCamera
@@ -97,8 +97,13 @@ class PostgresLedger:
         with self._database.acting_for(owner) as connection:
             return agreements.authorities_agreed(connection, owner, on)
 
+    def has_findings(self, drive: Drive) -> bool:
+        """Return whether anything of a drive was looked at already."""
+        with self._database.acting_for(drive.owner_id) as connection:
+            return has_findings(connection, drive.drive_id)
+
     def load_shares(self, drive: Drive) -> tuple[Share, ...]:
-        """Return along whose roads a drive came, by time; nothing if along one authority's."""
+        """Return along whose roads a drive came, by time; nothing where that was never said."""
         with self._database.acting_for(drive.owner_id) as connection:
             return agreements.load_shares(connection, drive.drive_id)
 

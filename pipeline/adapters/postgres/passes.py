@@ -91,8 +91,10 @@ def _looked(
     """Return the drives that looked at each place, and when each began."""
     rows = connection.execute(
         "select d.defect_id, d.heading_deg, st_x(d.at) as easting_m, st_y(d.at) as northing_m, "
-        "r.drive_id, (select f.taken_at from roadwear.drive_fix f where f.drive_id = r.drive_id "
-        "order by f.ordinal limit 1) as at, "
+        "r.drive_id, coalesce((select min(s.from_at) from roadwear.drive_share s "
+        "where s.drive_id = r.drive_id and s.authority_id = c.authority_id), "
+        "(select f.taken_at from roadwear.drive_fix f where f.drive_id = r.drive_id "
+        "order by f.ordinal limit 1)) as at, "
         "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
         "from roadwear.defect d join roadwear.coverage c on st_dwithin(c.line, d.at, %s) "
         "join roadwear.run r using (run_id) where d.defect_id = any(%s) and c.reason is null "

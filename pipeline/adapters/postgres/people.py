@@ -1,6 +1,6 @@
 """People who sign in, and what entitles them to decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -27,8 +27,9 @@ class Person:
         closed: May sign in no more.
         must_change: Has a password that somebody else knows, and has to choose one.
         code_secret: Sealed; "" where there is no second factor.
-        mark: Changes with what the person signs in with: a session that was begun with another
-            has ended.
+        mark: Changes with what the person signs in with, and where they were shut out or ended
+            their sessions: one that was begun with another has ended.
+        has_password: May sign in here, not only at the council's account.
     """
 
     person_id: PersonId
@@ -40,6 +41,7 @@ class Person:
     must_change: bool = False
     code_secret: str = ""
     mark: str = ""
+    has_password: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +102,8 @@ def sign_in(database: Database, email: str, password: str) -> Person | None:
         row = connection.execute(
             "select * from roadwear.person_now where email = %s and not closed", (address,)
         ).fetchone()
-    try:
-        _HASHER.verify(row["password_hash"] if row else _nobody(), password)
-    except (VerificationError, InvalidHashError):
-        return None
-    return None if row is None else _person(row)
+    is_right = _is_right(row, password)
+    return _person(row) if row is not None and is_right else None
 
 
 def load_person(connection: Connection, person_id: PersonId) -> Person | None:
@@ -168,11 +167,17 @@ def is_password(connection: Connection, person_id: PersonId, password: str) -> b
     row = connection.execute(
         "select password_hash from roadwear.person_now where person_id = %s", (person_id,)
     ).fetchone()
+    return _is_right(row, password)
+
+
+def _is_right(row: Mapping[str, Any] | None, password: str) -> bool:
+    """Return whether a password is that of a row; it takes as long where there is none."""
+    kept = row["password_hash"] if row is not None else ""
     try:
-        _HASHER.verify(row["password_hash"] if row else _nobody(), password)
+        _HASHER.verify(kept or _nobody(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return row is not None
+    return bool(kept)
 
 
 def set_password(
@@ -197,22 +202,41 @@ def use_code(connection: Connection, person: Person, step: int) -> bool:
     return row is not None
 
 
-def say_of_person(connection: Connection, person: Person, *, what: str, said_by: str) -> None:
+def say_of_person(
+    connection: Connection,
+    person: Person,
+    *,
+    what: str,
+    said_by: str,
+    roles: Collection[Role] | None = None,
+    closed: bool | None = None,
+) -> None:
     """Keep what changed of a person, and how they stand now: roles, and whether they may sign in.
+
+    What is not said to change stays as it is at this moment, not as it was when somebody looked.
 
     Args:
         connection: Acting for the person's organisation.
-        person: As they are to stand.
+        person: Whose.
         what: What was done, for the log.
         said_by: Who did it.
+        roles: What they may do from now on.
+        closed: Whether they are shut out from now on.
     """
     connection.execute(
-        "insert into roadwear.person_word (word_id, authority_id, person_id, what, roles, closed, "
-        "said_by) values (%s, %s, %s, %s, %s, %s, %s)",
-        (
-            uuid4(), person.organisation_id, person.person_id, what, sorted(person.roles),
-            person.closed, said_by,
-        ),
+        "select pg_advisory_xact_lock(hashtextextended('person ' || %s, 0))",
+        (str(person.person_id),),
+    )
+    connection.execute(
+        "insert into roadwear.person_word (word_id, authority_id, person_id, what, person, roles, "
+        "closed, said_by) select %(word)s, n.organisation_id, n.person_id, %(what)s, "
+        "jsonb_build_object('name', n.name, 'email', n.email), coalesce(%(roles)s, n.roles), "
+        "coalesce(%(closed)s, n.closed), %(by)s from roadwear.person_now n "
+        "where n.person_id = %(person)s",
+        {
+            "word": uuid4(), "what": what, "by": said_by, "person": person.person_id,
+            "roles": None if roles is None else sorted(roles), "closed": closed,
+        },
     )  # fmt: skip
 
 
@@ -224,7 +248,9 @@ def person_at(connection: Connection, organisation: OrganisationId, who: Identit
     """
     row = connection.execute(
         "select n.* from roadwear.person_subject s join roadwear.person_now n using (person_id) "
-        "where s.issuer = %s and s.subject = %s and not n.closed",
+        "where s.issuer = %s and s.subject = %s and not n.closed and s.ordinal = ("
+        "select max(l.ordinal) from roadwear.person_subject l "
+        "where l.person_id = s.person_id and l.issuer = s.issuer)",
         (who.issuer, who.subject),
     ).fetchone()
     if row is not None:
@@ -232,12 +258,39 @@ def person_at(connection: Connection, organisation: OrganisationId, who: Identit
     person = person_called(connection, who.email) if who.email else None
     if person is None or person.closed:
         return None
-    bound = connection.execute(
-        "insert into roadwear.person_subject (organisation_id, issuer, subject, person_id) "
-        "values (%s, %s, %s, %s) on conflict do nothing returning person_id",
-        (organisation, who.issuer, who.subject, person.person_id),
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended('person ' || %s, 0))",
+        (str(person.person_id),),
+    )
+    known = connection.execute(
+        "select subject from roadwear.person_subject where person_id = %s and issuer = %s "
+        "order by ordinal desc limit 1",
+        (person.person_id, who.issuer),
     ).fetchone()
-    return person if bound is not None else None
+    if known is not None and known["subject"]:
+        return None
+    _bind(connection, organisation, person, who.issuer, who.subject)
+    return person
+
+
+def forget_elsewhere(connection: Connection, person: Person) -> None:
+    """Forget who a person is at identity providers: at the next time the address says it again."""
+    rows = connection.execute(
+        "select distinct issuer from roadwear.person_subject where person_id = %s",
+        (person.person_id,),
+    ).fetchall()
+    for row in rows:
+        _bind(connection, person.organisation_id, person, row["issuer"], "")
+
+
+def _bind(
+    connection: Connection, organisation: OrganisationId, person: Person, issuer: str, subject: str
+) -> None:
+    connection.execute(
+        "insert into roadwear.person_subject (organisation_id, issuer, subject, person_id) "
+        "values (%s, %s, %s, %s)",
+        (organisation, issuer, subject, person.person_id),
+    )
 
 
 def _keep(
@@ -266,5 +319,8 @@ def _person(row: Mapping[str, Any]) -> Person:
         closed=row["closed"],
         must_change=row["must_change"],
         code_secret=row["code_secret"],
-        mark=sha256(f"{row['password_hash']} {row['code_secret']}".encode()).hexdigest()[:16],
+        has_password=bool(row["password_hash"]),
+        mark=sha256(
+            f"{row['password_hash']} {row['code_secret']} {row['endings']}".encode()
+        ).hexdigest()[:16],
     )

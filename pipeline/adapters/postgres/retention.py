@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.errors import InputError
@@ -138,8 +139,38 @@ def forget_tracks(connection: Connection, now: datetime) -> Sequence[str]:
     return [str(row["forgotten"]) for row in rows]
 
 
+def authorities_of_stills(
+    connection: Connection, owner: OrganisationId
+) -> tuple[OrganisationId, ...]:
+    """Return the authorities on whose roads an owner's stills were taken."""
+    rows = connection.execute(
+        "select distinct authority_id from roadwear.still where owner_id = %s", (owner,)
+    )
+    return tuple(OrganisationId(row["authority_id"]) for row in rows)
+
+
+def decided_sightings(connection: Connection, owner: OrganisationId) -> tuple[UUID, ...]:
+    """Return an owner's sightings on which decisions rest.
+
+    Args:
+        connection: Acting for the authority that decides: to the owner its decisions are nothing.
+        owner: Whose sightings.
+    """
+    rows = connection.execute(
+        "select distinct o.observation_id from roadwear.decision d "
+        "join roadwear.membership m using (defect_id) "
+        "join roadwear.observation o using (observation_id) where o.owner_id = %s",
+        (owner,),
+    )
+    return tuple(row["observation_id"] for row in rows)
+
+
 def due_stills(
-    connection: Connection, owner: OrganisationId, undecided: datetime, decided: datetime
+    connection: Connection,
+    owner: OrganisationId,
+    undecided: datetime,
+    decided: datetime,
+    sightings: Sequence[UUID],
 ) -> tuple[str, ...]:
     """Return the keys of stills whose time is over.
 
@@ -148,14 +179,14 @@ def due_stills(
         owner: Whose stills.
         undecided: Stills of before, of defects that nobody decided on.
         decided: Stills of before, behind a decision: the record.
+        sightings: On which decisions rest, whoever's.
     """
     rows = connection.execute(
         "select s.blob_key from roadwear.still s join roadwear.run r using (run_id) "
         "where s.owner_id = %(o)s and not exists (select 1 from roadwear.held_drive h "
         "where h.drive_id = r.drive_id) group by s.blob_key having max(s.recorded_at) < case when "
-        "bool_or(exists (select 1 from roadwear.current_membership m join roadwear.decision d "
-        "using (defect_id) where m.observation_id = s.observation_id)) "
+        "bool_or(s.observation_id = any(%(s)s)) "
         "then %(d)s::timestamptz else %(u)s::timestamptz end",
-        {"o": owner, "u": undecided, "d": decided},
+        {"o": owner, "u": undecided, "d": decided, "s": list(sightings)},
     )
     return tuple(row["blob_key"] for row in rows)

@@ -46,7 +46,8 @@ def load_to_look_at(
     Args:
         connection: Acting for the authority.
         authority: Whose decisions.
-        person: Who would judge: never their own.
+        person: Who would judge: never what they decided on themselves, and nothing on which
+            somebody decided again since.
         share: Of decisions that are chosen, from 0 to 1.
         since: Only those made since then.
         only: One of them.
@@ -59,6 +60,8 @@ def load_to_look_at(
           and (%(only)s::uuid is null or d.decision_id = %(only)s)
           and not exists (select 1 from roadwear.second_look s
                           where s.decision_id = d.decision_id)
+          and not exists (select 1 from roadwear.decision x where x.defect_id = d.defect_id
+                          and (x.person_id = %(p)s or x.decided_at > d.decided_at))
         order by d.decided_at, d.decision_id""",  # noqa: S608 - our own words
         {
             "a": authority, "since": since, "p": person, "share": share, "only": only,

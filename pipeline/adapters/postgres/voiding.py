@@ -15,6 +15,8 @@ from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.orders import EventKind, OrderEvent
 from pipeline.domain.voiding import DriveWord, VoidReason
 
+# What two pieces of footage both looked at, where they meet, counts once.
+_SPANS = "range_agg(numrange(c.from_m::numeric, c.to_m::numeric))"
 # A drive that is shared is on the roads of those that have a share, and on nobody else's.
 _ON_ITS_ROADS = """
   case when exists (select 1 from roadwear.drive_share s where s.drive_id = d.drive_id)
@@ -171,9 +173,11 @@ def load_camera_pass(
     if drive is None:
         return None
     covered = connection.execute(
-        "select c.reason, sum(c.to_m - c.from_m) as metres from roadwear.coverage c "
-        "join roadwear.run r using (run_id) where r.drive_id = %s and r.authority_id = %s "
-        "and r.mark = 'live' and r.state in ('current', 'void') group by c.reason",
+        f"""
+        select c.reason, (select sum(upper(one) - lower(one)) from unnest({_SPANS}) one) as metres
+        from roadwear.coverage c join roadwear.run r using (run_id)
+        where r.drive_id = %s and r.authority_id = %s and r.mark = 'live'
+          and r.state in ('current', 'void') group by c.reason""",  # noqa: S608 - our own words
         (drive_id, authority),
     ).fetchall()
     seen = connection.execute(
@@ -194,9 +198,9 @@ def load_camera_pass(
         vehicle=drive["vehicle"],
         began_at=drive["began_at"],
         received_at=drive["received_at"],
-        looked_m=sum(row["metres"] for row in covered if row["reason"] is None),
+        looked_m=float(sum(row["metres"] or 0 for row in covered if row["reason"] is None)),
         not_looked_m={
-            NotLookedReason(row["reason"]): row["metres"]
+            NotLookedReason(row["reason"]): float(row["metres"] or 0)
             for row in covered
             if row["reason"] is not None
         },
@@ -229,7 +233,7 @@ def load_recent_passes(
 ) -> tuple[PassLine, ...]:
     """Return the camera passes of an authority that were looked at last, the newest first."""
     rows = connection.execute(
-        """
+        f"""
         with last as (
           select r.drive_id, max(r.recorded_at) as processed_at, bool_and(r.state = 'void') as void
           from roadwear.run r where r.authority_id = %(a)s and r.mark = 'live'
@@ -243,12 +247,14 @@ def load_recent_passes(
         from last l join roadwear.drive d using (drive_id)
         left join roadwear.vehicle v using (vehicle_id)
         left join lateral (
-          select sum(c.to_m - c.from_m) filter (where c.reason is null) as looked_m,
-            sum(c.to_m - c.from_m) filter (where c.reason is not null) as missed_m
+          select (select sum(upper(one) - lower(one)) from unnest(
+              {_SPANS} filter (where c.reason is null)) one) as looked_m,
+            (select sum(upper(one) - lower(one)) from unnest(
+              {_SPANS} filter (where c.reason is not null)) one) as missed_m
           from roadwear.coverage c join roadwear.run r using (run_id)
           where r.drive_id = l.drive_id and r.authority_id = %(a)s and r.mark = 'live'
             and r.state in ('current', 'void')) c on true
-        order by l.processed_at desc""",
+        order by l.processed_at desc""",  # noqa: S608 - our own words
         {"a": authority, "most": most},
     )
     return tuple(
@@ -256,8 +262,8 @@ def load_recent_passes(
             drive_id=DriveId(row["drive_id"]),
             vehicle=row["vehicle"],
             processed_at=row["processed_at"],
-            looked_m=row["looked_m"],
-            missed_m=row["missed_m"],
+            looked_m=float(row["looked_m"]),
+            missed_m=float(row["missed_m"]),
             sightings=row["sightings"],
             is_void=row["void"],
         )

@@ -100,7 +100,7 @@ function sync() {
     try {
       const answer = await fetch("/visits/session", { headers: { Accept: "application/json" } });
       isSignedOut = answer.status === 401;
-      if (isSignedOut) return;
+      if (isSignedOut) return; // or something is to be done first: signing in shows what
       const session = await answer.json();
       // What somebody else wrote on this phone waits for them to sign in.
       signedIn = session.person;
