@@ -58,6 +58,11 @@ def test_a_policy_of_ones_own_is_tried_from_a_file(ada: Browser) -> None:
     for name, wrong in (
         ("x.toml", b"no"), ("x.toml", b"\xff\xfe"), ("x.toml", b"a" * 300_000), ("", b""),
         ("x.toml", content.replace(b"max_score = 25", b"max_score = 24")),
+        ("x.toml", content.replace(b"matrix_size = 5", b"matrix_size = 100000")),
+        ("x.toml", content.replace(b"valid_from = 2026-01-01", b'valid_from = "x"')),
+        ("x.toml", content.replace(b'category = "CAT1"', b'category = ["CAT1"]')),
+        ("x.toml", b"a = " + b"[" * 20_000),
+        ("x.toml", content.replace(b"[likelihood]", b"[likelihood]\nno_such = 1")),
     ):  # fmt: skip
         refused = ada.client.post(
             "/policy/try",

@@ -72,7 +72,7 @@ OTHERS = {
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
     "/fleet/vehicles", "/queue/views", "/sign-in/code", "/sign-in/with/{key}",
     "/sign-in/back/{key}", "/policy/try", "/accessibility",
-    "/privacy", "/account/password", "/account/code", "/account/code/off",
+    "/privacy", "/account/password", "/account/code", "/account/code/off", "/account/sessions",
     "/visits/worker.js",
     "/duty/{duty_id}/end", "/words/{word_id}/take-back",
 }  # fmt: skip
