@@ -16,6 +16,7 @@ from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleE
 from pipeline.review.account import add_account
 from pipeline.review.api import create_api, problem
 from pipeline.review.audit import add_audit
+from pipeline.review.by_state import add_by_state
 from pipeline.review.coverage import add_coverage
 from pipeline.review.deciding import add_decisions
 from pipeline.review.defect import add_defects
@@ -82,6 +83,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_audit(app, desk)
     add_help(app, desk)
     add_queue(app, desk)
+    add_by_state(app, desk)
     add_defects(app, desk)
     add_decisions(app, desk)
     add_identity(app, desk)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -24,10 +26,10 @@ from tests.stored import AIDS, RULES, STORE, store_a_queue
 
 DEPOT = organisation_id("depot")
 PAGES = (
-    "/queue", "/queue/arrived", "/visits", "/orders", "/orders/new", "/duty", "/coverage",
-    "/coverage?street=long", "/evidence", "/policy", "/audit", "/audit?verify=true", "/people",
-    "/account", "/second-looks", "/help", "/help/practice", "/accessibility", "/privacy",
-    "/nowhere",
+    "/queue", "/queue/arrived", "/defects?state=queued", "/visits", "/orders", "/orders/new",
+    "/duty", "/coverage", "/coverage?street=long", "/evidence", "/policy", "/audit",
+    "/audit?verify=true", "/people", "/account", "/second-looks", "/help", "/help/practice",
+    "/accessibility", "/privacy", "/nowhere",
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -111,3 +113,35 @@ def test_somebody_is_let_in_chooses_a_password_and_practises(
     assert faults(nia) == []
     assert fits(nia)
     nia.context.close()
+
+
+def test_a_code_from_a_phone_is_set_up_and_asked_for(
+    chromium: Browser, page: Page, address: str
+) -> None:
+    page.goto(f"{address}/account")
+    secret = page.locator("main code").inner_text()
+    phone = pyotp.TOTP(secret)
+    at = datetime.now(UTC)
+    page.get_by_label("Your password, to set it up").fill(PASSWORD)
+    page.get_by_label("The six digits that it shows then").fill(phone.at(at))
+    page.get_by_role("button", name="Set it up").click()
+    page.get_by_text("Set up: a code from a phone").wait_for()
+    assert faults(page) == []
+    assert fits(page)
+
+    again = chromium.new_context().new_page()
+    again.goto(f"{address}/sign-in")
+    again.get_by_label("Email address").fill("ada@depot.example")
+    again.get_by_label("Password").fill(PASSWORD)
+    again.keyboard.press("Enter")
+    again.get_by_role("heading", name="Code from your phone").wait_for()
+    assert faults(again) == []
+    assert fits(again)
+    again.get_by_label("The six digits").fill("000000")
+    again.keyboard.press("Enter")
+    again.get_by_role("heading", name="There is a problem").wait_for()
+    assert faults(again) == []
+    again.get_by_label("The six digits").fill(phone.at(at + timedelta(seconds=30)))
+    again.keyboard.press("Enter")
+    again.wait_for_url("**/queue")
+    again.context.close()

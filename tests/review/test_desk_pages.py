@@ -217,3 +217,24 @@ def test_a_practice_set_is_drawn_again_the_same(tmp_path: Path) -> None:
 def test_statements_open_for_anybody(client: TestClient) -> None:
     for path in ("/accessibility", "/privacy"):
         assert len(another(client).get(path)) > 500
+
+
+def test_what_became_of_others_is_listed_by_state(ada: Browser, client: TestClient) -> None:
+    first, second = defects_of(ada)[:2]
+    ada.get(first)
+    ada.decide(first, {"move": "reject", "reason": "manhole_or_cover"})
+    ada.get(second)
+    ada.decide(second, {"move": "site_visit"})
+    words = ada.get("/defects?state=rejected")
+    assert "Rejected: 1 to 1 of 1" in words
+    assert "Possible pothole" in words
+    assert first in ada.html
+    assert second not in ada.html
+    assert second in (ada.get("/defects?state=site_visit") and ada.html)
+    assert "None is in this state" in ada.get("/defects")
+    for odd in ("state=king", "state=rejected&page=x", "state=rejected&page=-1"):
+        ada.get(f"/defects?{odd}")
+    assert "on this page" in ada.get("/defects?state=rejected&page=2")
+    eve = another(client)
+    eve.sign_in("eve@other.example")
+    assert "None is in this state" in eve.get("/defects?state=rejected")

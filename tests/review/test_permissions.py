@@ -22,6 +22,7 @@ PICTURE = "/defects/{defect_id}/pictures/{number}"
 PAGES = {
     "/queue": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
     "/queue/arrived": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
+    "/defects": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
     "/defects/{defect_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
     PICTURE: (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
     "/passes/{drive_id}": (SEES, SEES, SEES, SEES, SEES, NOTHING, SIGN_IN),
