@@ -18,7 +18,7 @@ _STANDING = """
 
 
 def save_agreement(connection: Connection, agreement: Agreement, *, said_by: str) -> None:
-    """Keep an agreement; the connection acts for either side."""
+    """Keep an agreement; the connection acts for the owner, who alone can give it."""
     connection.execute(
         "insert into roadwear.agreement (agreement_id, owner_id, authority_id, from_on, source, "
         "said_by) values (%s, %s, %s, %s, %s, %s)",
@@ -32,7 +32,7 @@ def save_agreement(connection: Connection, agreement: Agreement, *, said_by: str
 def end_agreement(
     connection: Connection, agreement: Agreement, *, ended_on: date, said_by: str
 ) -> None:
-    """Keep that an agreement ended: drives that are taken in later are not shared."""
+    """Keep that an agreement ended: drives that are processed later are not shared."""
     connection.execute(
         "insert into roadwear.agreement_ended (agreement_id, owner_id, authority_id, ended_on, "
         "said_by) values (%s, %s, %s, %s, %s) on conflict do nothing",
