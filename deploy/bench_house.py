@@ -65,7 +65,7 @@ def bench_house() -> Iterator[House]:
             yield House(settings=settings, database=database, depot=depot, key=key, folder=home)
             database.close()
         finally:
-            cluster.stop()
+            cluster.remove()
 
 
 @contextmanager

@@ -103,6 +103,14 @@ class PrivateCluster:
         self._run("pg_ctl", "stop", "-D", cluster.data_dir, "-m", "fast", "-w", "-s")
         return True
 
+    def remove(self) -> None:
+        """Stop the server and delete its data, wherever they had to be put: nothing of it is left."""
+        self.stop()
+        cluster = self.known()
+        if cluster is not None:
+            shutil.rmtree(cluster.data_dir)
+            self._file.unlink()
+
     def _create(self) -> ClusterFile:
         self._home.mkdir(parents=True, exist_ok=True)
         data = self._data_dir()
