@@ -67,7 +67,7 @@ def _driven(
     table: dict[str, dict[str, float]] = {}
     with expected_failures():
         settings = wiring.Settings.from_env()
-        rule = wiring.policy(settings)[0].queue
+        rule = wiring.policies(settings).general[0].queue
         grid = Ostn15Grid(epoch_year=2026.1)
         for name, bench in runs.items():
             detector = (
@@ -248,7 +248,7 @@ def identity(
         streets = run_identity_bench(
             range(first_seed, first_seed + seeds),
             grid=Ostn15Grid(epoch_year=2026.1),
-            rule=wiring.policy(wiring.Settings.from_env())[0].queue,
+            rule=wiring.policies(wiring.Settings.from_env()).general[0].queue,
             on_street=lambda: bar.advance(bar.task_ids[0]),
         )
     show({"identity": figures_of(streets)}, as_json=as_json)

@@ -11,10 +11,14 @@ from deploy.doors import console, expected_failures, say
 from pipeline import wiring
 from pipeline.adapters.policy_toml import calendar_of, presets, read_policy
 from pipeline.domain.errors import RuleError
+from pipeline.domain.ids import organisation_id
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import due_at
 from pipeline.domain.uk_time import LONDON
 
+Authority = Annotated[
+    str, typer.Option("--authority", help="Of the one in use: this authority's, of several.")
+]
 app = typer.Typer(no_args_is_help=True)
 Which = Annotated[
     str, typer.Argument(help="A file, or one of roadwear policy list; otherwise the one in use.")
@@ -33,10 +37,10 @@ def list_presets() -> None:
 
 
 @app.command()
-def show(which: Which = "") -> None:
+def show(which: Which = "", authority: Authority = "") -> None:
     """Show a policy's response categories."""
     with expected_failures():
-        policy = _policy(which)
+        policy = _policy(which, authority)
     table = Table("category", "risk", "what", "respond within", "decide within")
     for band in sorted(policy.bands, key=lambda band: -band.max_score):
         table.add_row(
@@ -64,10 +68,11 @@ def due(
     which: Annotated[
         str, typer.Option("--policy", help="A file or a name; otherwise the one in use.")
     ] = "",
+    authority: Authority = "",
 ) -> None:
     """Say by when a response is due."""
     with expected_failures():
-        policy = _policy(which)
+        policy = _policy(which, authority)
         band = policy.band_called(category)
         if band is None:
             known = ", ".join(band.category for band in policy.bands)
@@ -80,7 +85,8 @@ def due(
         print(found.words)
 
 
-def _policy(which: str) -> CouncilPolicy:
+def _policy(which: str, authority: str) -> CouncilPolicy:
     if which:
         return read_policy(Path(which))[0]
-    return wiring.policy(wiring.Settings.from_env())[0]
+    policies = wiring.policies(wiring.Settings.from_env())
+    return policies.of(organisation_id(authority))[0]

@@ -83,7 +83,7 @@ def coverage(
     with expected_failures():
         settings = wiring.Settings.from_env()
         sections, spans = wiring.ledger(settings).coverage_of(authority)
-        policy, _ = wiring.policy(settings)
+        policy, _ = wiring.policies(settings).of(organisation_id(authority))
         now = datetime.now(UTC)
         rows = standings(sections, spans, policy.passes, now=now)
         if out is not None:
@@ -148,7 +148,7 @@ def _place_all(authority: str, settings: wiring.Settings) -> None:
             owner,
             drives[-1],
             ledger=ledger,
-            policy=wiring.policy(settings),
+            policy=wiring.policies(settings).of(owner),
             settings=settings.line(),
         )
     say(

@@ -160,7 +160,7 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
             authority,
             received.drive.drive_id,
             ledger=ledger,
-            policy=wiring.policy(settings),
+            policy=wiring.policies(settings).of(authority),
             settings=settings.line(),
         )
         changes.update(change.change.value for change in gathered.changes)

@@ -15,8 +15,11 @@ from starlette.routing import Mount
 from deploy.doors import say
 from deploy.uplink import receiving_of
 from pipeline import wiring
+from pipeline.adapters.policy_toml import GENERAL, policy_files
+from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.second_factor import Sealer
 from pipeline.domain.errors import OutageError
+from pipeline.domain.ids import organisation_id
 from pipeline.domain.ports import Detector
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
@@ -47,7 +50,7 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
         wiring.blobs(settings),
         wiring.clock(),
         Rules(
-            policy=wiring.policy(settings),
+            policies=wiring.policies(settings),
             line=settings.line(),
             grid=wiring.grid_now(),
             base_map=BaseMap(tiles=settings.map_tiles, attribution=settings.map_attribution),
@@ -126,9 +129,25 @@ def serve(host: str, port: int) -> None:
         OutageError: No database is set or running.
     """
     settings = wiring.Settings.from_env()
+    for name in policies_of_nobody(settings):
+        say(f"roadwear: the policy {name}.toml is nobody's: no authority is called so.")
     app = web_app(settings, https_only=host not in _LOCAL)
     say(f"The queue is at http://{host}:{port}/queue (Ctrl-C ends it)")
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
+
+
+def policies_of_nobody(settings: wiring.Settings) -> tuple[str, ...]:
+    """Return whose policies were given though there is no such authority: a typing mistake.
+
+    Raises:
+        InputError: The folder of policies has none.
+        OutageError: No database is set or running.
+    """
+    if settings.policy is None or not settings.policy.is_dir():
+        return ()
+    known = all_organisations(wiring.database(settings))
+    names = set(policy_files(settings.policy)) - {GENERAL}
+    return tuple(sorted(name for name in names if organisation_id(name) not in known))
 
 
 async def _watch(desk: Desk, alarm: Alarm | None, depositor: Depositor | None) -> None:

@@ -81,7 +81,7 @@ def survey(
         written = _survey(prepared, settings, runtime, device, out)
         findings = [found for found, _ in written]
         line = settings.line()
-        rule = wiring.policy(settings)[0].queue
+        rule = wiring.policies(settings).general[0].queue
         area = Area(observations=tuple(o for found in findings for o in found.observations))
         gathered = gather_defects(area, rule=rule, settings=line)
         found = None if network is None else _on_roads(prepared, findings, gathered, network)

@@ -142,7 +142,7 @@ def gather_task(authority_id: UUID, drive_id: UUID) -> dict[str, int]:
         OrganisationId(authority_id),
         DriveId(drive_id),
         ledger=wiring.ledger(settings),
-        policy=wiring.policy(settings),
+        policy=wiring.policies(settings).of(OrganisationId(authority_id)),
         settings=settings.line(),
     )
     counts: dict[str, int] = {}

@@ -16,7 +16,7 @@ from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.mail_smtp import SmtpMail
 from pipeline.adapters.oidc import SignInElsewhere, read_providers
-from pipeline.adapters.policy_toml import default_policy, read_policy
+from pipeline.adapters.policy_toml import GENERAL, default_policy, policy_files, read_policy
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.opening import open_database
@@ -24,8 +24,9 @@ from pipeline.adapters.rig_toml import rig_for
 from pipeline.adapters.signing import SignerStore
 from pipeline.adapters.video_pyav import PyAvFootage
 from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.ids import organisation_id
 from pipeline.domain.intake import ReceivedDrive
-from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.policy import Policies
 from pipeline.domain.ports import Clock
 from pipeline.line import LineSettings, PreparedDrive, prepare_drive
 
@@ -70,7 +71,9 @@ class Settings(BaseSettings):
         "take longer is refused before a byte is sent.",
     )
     policy: Path | None = Field(
-        default=None, description="The council's policy: a file, or a name of roadwear policy list."
+        default=None,
+        description="The council's policy: a file, or a name of roadwear policy list. For several "
+        "councils a folder: kent.toml is Kent's, general.toml everybody else's.",
     )
     model: str = Field(
         default="", description="The detector's weights, by name; empty: the released ones."
@@ -189,13 +192,19 @@ def prepare(received: ReceivedDrive, settings: LineSettings) -> PreparedDrive:
     return prepare_drive(received, rig_for=rig_for, grid=grid_at(received), settings=settings)
 
 
-def policy(settings: Settings) -> tuple[CouncilPolicy, bytes]:
-    """Return the council's policy and its bytes.
+def policies(settings: Settings) -> Policies:
+    """Return which policy each authority goes by, each with its bytes.
 
     Raises:
-        InputError: The policy file cannot be read.
+        InputError: A policy file cannot be read.
     """
-    return default_policy() if settings.policy is None else read_policy(settings.policy)
+    if settings.policy is None:
+        return Policies(general=default_policy())
+    if not settings.policy.is_dir():
+        return Policies(general=read_policy(settings.policy))
+    own = {name: read_policy(path) for name, path in policy_files(settings.policy).items()}
+    general = own.pop(GENERAL, None) or default_policy()
+    return Policies(general=general, own={organisation_id(name): one for name, one in own.items()})
 
 
 def blobs(settings: Settings) -> ObstoreBlobs:

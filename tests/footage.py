@@ -13,6 +13,7 @@ from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.simulator.drive import STARTED_AT, Pass, PassRules, gpx_of, simulated_rig
 from pipeline.simulator.footage import street_painter, write_clip
 from pipeline.simulator.making import make_street
+from pipeline.simulator.street import Street
 from pipeline.simulator.surface import paint_surface
 
 
@@ -29,13 +30,39 @@ def write_street(
     """
     street = make_street(11, length_m=60, holes=4, manholes=1, patches=1, shadows=1, cracks=0)
     street = replace(street, holes=()) if mended else street
+    write_drive(folder, street, PassRules(speed_mps=9.0), seed=seed, started_at=started_at)
+    return len(street.holes)
+
+
+def write_drive(
+    folder: Path,
+    street: Street,
+    rules: PassRules,
+    *,
+    seed: int,
+    started_at: datetime,
+    fps: int = 10,
+) -> None:
+    """Write a drive down a street as clip, track and rig."""
     rig = simulated_rig()
-    driven = Pass(street, PassRules(speed_mps=9.0), seed=seed, started_at=started_at)
-    painter = street_painter(paint_surface(street), rig)
-    write_clip(driven, rig, painter, folder / "clip.mp4", fps=10)
+    driven = Pass(street, rules, seed=seed, started_at=started_at)
+    write_clip(
+        driven, rig, street_painter(paint_surface(street), rig), folder / "clip.mp4", fps=fps
+    )
     (folder / "track.gpx").write_bytes(gpx_of(driven.fixes(Ostn15Grid(epoch_year=2026.1))))
     (folder / "rig.toml").write_text(rig_toml(rig), "utf-8")
-    return len(street.holes)
+
+
+def first_metres(street: Street, length_m: float) -> Street:
+    """Return the beginning of a street, mended."""
+    arcs, left = [], length_m
+    for arc in street.arcs:
+        if left > 0:
+            arcs.append(replace(arc, length_m=min(arc.length_m, left)))
+            left -= arc.length_m
+    return replace(
+        street, arcs=tuple(arcs), holes=(), manholes=(), patches=(), shadows=(), cracks=()
+    )
 
 
 def write_plain(

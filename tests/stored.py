@@ -26,6 +26,7 @@ from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.looks import DefectKind, NotLooked, NotLookedReason
 from pipeline.domain.observations import Coverage, Observation
 from pipeline.domain.places import GridRef
+from pipeline.domain.policy import Policies
 from pipeline.domain.runs import DetectorIdentity, Run
 from pipeline.domain.track import ClockOffset
 from pipeline.line import Gathered, LineSettings, gather_drive
@@ -40,7 +41,7 @@ AIDS = Aids(
     doors=Doors(sealer=Sealer("test" * 8)),
     detector=cache(load_detector),
 )
-RULES = Rules(policy=default_policy(), line=LineSettings(), grid=grid_now())
+RULES = Rules(policies=Policies(general=default_policy()), line=LineSettings(), grid=grid_now())
 
 
 def store_findings(

@@ -23,6 +23,9 @@ from pipeline.domain.policy import (
 from pipeline.domain.responding import ClockStart, IsWorkingDay, ResponseTime, Unit
 from pipeline.domain.roads import Hierarchy
 
+# In a folder of policies: of those authorities that have none of their own.
+GENERAL = "general"
+
 
 def default_policy() -> tuple[CouncilPolicy, bytes]:
     """Return the generic preset and its bytes."""
@@ -54,6 +57,21 @@ def read_policy(path: Path) -> tuple[CouncilPolicy, bytes]:
     except OSError as error:
         raise InputError(f"{path.name}: the policy cannot be read ({error.strerror})") from error
     return whole_policy(content, name=path.name)
+
+
+def policy_files(folder: Path) -> dict[str, Path]:
+    """Return the policy files of a folder by whose they are: NAME.toml is the authority NAME's.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if not found:
+        raise InputError(
+            f"{folder.name} has no policy: put one in it for each authority, named like kent.toml, "
+            f"and {GENERAL}.toml for all others"
+        )
+    return found
 
 
 def whole_policy(content: bytes, *, name: str) -> tuple[CouncilPolicy, bytes]:

@@ -104,7 +104,7 @@ class PrivateCluster:
         return True
 
     def remove(self) -> None:
-        """Stop the server and delete its data, wherever they had to be put: nothing of it is left."""
+        """Stop the server and delete its data, wherever they had to be put."""
         self.stop()
         cluster = self.known()
         if cluster is not None:

@@ -1,10 +1,12 @@
 """A council's rules as data: risk matrix, response times, investigatory levels. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from pipeline.domain.checks import require
 from pipeline.domain.coverage import PassRule
+from pipeline.domain.ids import OrganisationId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.responding import ResponseTime, Unit
 from pipeline.domain.roads import Hierarchy
@@ -173,3 +175,20 @@ class CouncilPolicy:
     def band_of(self, score: int) -> Band:
         """Return the band that answers for a risk score."""
         return next(b for b in self.bands if b.min_score <= score <= b.max_score)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """By which policy each authority of an installation goes.
+
+    Attributes:
+        general: Of those that have none of their own, with the bytes that it was read from.
+        own: Of the others, likewise.
+    """
+
+    general: tuple[CouncilPolicy, bytes]
+    own: Mapping[OrganisationId, tuple[CouncilPolicy, bytes]] = field(default_factory=dict)
+
+    def of(self, authority: OrganisationId) -> tuple[CouncilPolicy, bytes]:
+        """Return an authority's policy and its bytes."""
+        return self.own.get(authority, self.general)

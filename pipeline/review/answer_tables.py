@@ -164,6 +164,7 @@ def alert_rows(facts: StreetFacts) -> tuple[tuple[str, ...], ...]:
             "; ".join(f"{name}, {words.instant_words(at)}" for name, at in alert.told) or "nobody",
             "nobody" if alert.acknowledged is None
             else f"{alert.acknowledged[0]}, {words.instant_words(alert.acknowledged[1])}",
+            alert.note,
         )
         for number, found in enumerate(facts.defects, 1)
         for alert in found.alerts

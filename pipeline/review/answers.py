@@ -381,7 +381,7 @@ def _emergencies(facts: StreetFacts) -> tuple[Part, ...]:
     table = Table(
         name="emergencies",
         title="Possible emergencies",
-        columns=("No.", "Category proposed", "Raised", "Told", "Acknowledged by"),
+        columns=("No.", "Category proposed", "Raised", "Told", "Acknowledged by", "Note"),
         rows=rows,
     )
     return (held(table=table),)

@@ -28,6 +28,7 @@ from pipeline.adapters.postgres.tokens import token_of
 from pipeline.domain.errors import InputError, OutageError, RoadwearError, RuleError
 from pipeline.domain.ids import DefectId, EventId, OrderId
 from pipeline.domain.orders import EventKind, OrderEvent, OrderLine, WorksOrder
+from pipeline.domain.responding import IsWorkingDay
 from pipeline.domain.tokens import ApiToken, Scope
 from pipeline.review.desk import Desk
 from pipeline.review.throttle import TooManyError
@@ -276,7 +277,8 @@ def _add_orders(app: FastAPI, desk: Desk) -> None:
             orders = load_order_page(
                 connection, owner, after=None if after is None else OrderId(after), limit=limit
             )
-            found = [_order_out(connection, desk, order) for order in orders]
+            calendar = calendar_of(desk.policy(owner)[0])
+            found = [_order_out(connection, order, calendar) for order in orders]
         more = orders[-1].order_id if len(orders) == limit else None
         page = OrdersOut(orders=found, next_after=more)
         return answer(request, page.model_dump(mode="json"))  # type: ignore[return-value]
@@ -290,7 +292,8 @@ def _add_orders(app: FastAPI, desk: Desk) -> None:
             order = load_order(connection, OrderId(order_id))
             if order is None:
                 raise InputError("There is no such order.")
-            found = _order_out(connection, desk, order)
+            calendar = calendar_of(desk.policy(token.authority_id)[0])
+            found = _order_out(connection, order, calendar)
         return answer(request, found.model_dump(mode="json"))  # type: ignore[return-value]
 
     @app.put(
@@ -350,7 +353,7 @@ def _record(
     return event, True
 
 
-def _order_out(connection: Connection, desk: Desk, order: WorksOrder) -> OrderOut:
+def _order_out(connection: Connection, order: WorksOrder, calendar: IsWorkingDay) -> OrderOut:
     fields = order.fields
     return OrderOut(
         order_id=order.order_id,
@@ -367,13 +370,13 @@ def _order_out(connection: Connection, desk: Desk, order: WorksOrder) -> OrderOu
         adoption=fields.adoption.value,
         reinstatement_owner=fields.reinstatement_owner,
         note=fields.note,
-        lines=[_line_out(desk, order, line) for line in order.lines],
+        lines=[_line_out(order, line, calendar) for line in order.lines],
         events=[_event_out(event) for event in load_events(connection, order.order_id)],
     )
 
 
-def _line_out(desk: Desk, order: WorksOrder, line: OrderLine) -> LineOut:
-    due = order.due_of(line, calendar_of(desk.rules.policy[0]))
+def _line_out(order: WorksOrder, line: OrderLine, calendar: IsWorkingDay) -> LineOut:
+    due = order.due_of(line, calendar)
     sizes = {
         name: None if size is None
         else SizeOut(value=size.value, sigma=size.sigma, how=size.how)

@@ -29,6 +29,7 @@ def add_coverage(app: FastAPI, desk: Desk) -> None:
         with desk.database.acting_for(person.organisation_id) as connection:
             passes = load_recent_passes(connection, person.organisation_id, _MOST_PASSES)
         rows = _rows(desk, person.organisation_id, now)
+        policy, _ = desk.policy(person.organisation_id)
         found = (
             None if rows is None else [r for r in rows if asked and asked in r.street.casefold()]
         )
@@ -38,7 +39,7 @@ def add_coverage(app: FastAPI, desk: Desk) -> None:
             states=[state.value for state in PassState],
             sums=[(name, list(by.values())) for name, by in coverage_sums(rows or [])],
             sentences=[sentence_of(row, now) for row in shown[:_MOST_LATE]],
-            more=max(len(shown) - _MOST_LATE, 0), has_rule=bool(desk.rules.policy[0].passes),
+            more=max(len(shown) - _MOST_LATE, 0), has_rule=bool(policy.passes),
             passes=[
                 (one, instant_words(one.processed_at), f"{one.looked_m / 1000:.1f}",
                  f"{one.missed_m / 1000:.1f}")
@@ -69,4 +70,4 @@ def _rows(
             return None
         lengths = tuple(sections.load_lengths(connection, network))
         spans = sections.load_spans(connection, network)
-    return standings(lengths, spans, desk.rules.policy[0].passes, now=now)
+    return standings(lengths, spans, desk.policy(authority)[0].passes, now=now)

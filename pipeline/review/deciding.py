@@ -31,6 +31,7 @@ from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.ids import DecisionId, DefectId
 from pipeline.domain.looks import DefectKind
 from pipeline.domain.measuring import DEEPEST_MM, DepthHow, depth_of
+from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.uk_time import LONDON
 from pipeline.review import words
@@ -249,17 +250,19 @@ def _decision(desk: Desk, person: Person, held: _Held, form: DecisionForm) -> De
         reason=RejectReason(form.reason) if move is Move.REJECT else None,
         note=form.note.strip(),
         decided_at=desk.clock.now(),
-        judged=_judgement(desk, held, form) if move is Move.APPROVE else None,
+        judged=_judgement(desk.policy(person.organisation_id)[0], held, form)
+        if move is Move.APPROVE
+        else None,
         watch_until=date.fromisoformat(form.until) if move is Move.WATCH else None,
         kind=DefectKind(form.kind) if move is Move.RECLASSIFY else None,
         takes_back=DecisionId(UUID(form.takes_back)) if move is Move.UNDO else None,
     )
 
 
-def _judgement(desk: Desk, held: _Held, form: DecisionForm) -> Judgement:
+def _judgement(policy: CouncilPolicy, held: _Held, form: DecisionForm) -> Judgement:
     return judge(
         held.entry,
-        desk.rules.policy[0],
+        policy,
         impact=int(form.impact),
         likelihood=int(form.likelihood),
         because=ChangeReason(form.because) if form.because in set(ChangeReason) else None,
@@ -292,7 +295,7 @@ def requeue(connection: Connection, desk: Desk, person: Person, after: Defect) -
     """Put what waits again, or stands otherwise now, where it belongs in the queue."""
     if after.state is not DefectState.QUEUED:
         return
-    policy, content = desk.rules.policy
+    policy, content = desk.policy(person.organisation_id)
     save_policy(connection, person.organisation_id, policy, content)
     entry = proposal_of(connection, desk, person.organisation_id, after)
     place_in_queue(connection, person.organisation_id, [entry])
@@ -306,8 +309,8 @@ def wake_all(desk: Desk) -> int:
         OutageError: The database does not answer.
     """
     today, woken = desk.clock.now().astimezone(LONDON).date(), 0
-    policy, content = desk.rules.policy
     for authority in all_organisations(desk.database):
+        policy, content = desk.policy(authority)
         with desk.database.acting_for(authority) as connection:
             names = wake_watched(connection, authority, today)
             woken += len(names)

@@ -94,7 +94,7 @@ def proposal_of(
     names = [defect.defect_id]
     roads = load_road_facts(connection, authority, names)
     passes = load_passes(connection, authority, names)
-    (entry,) = rank_defects([defect], roads, passes, policy=desk.rules.policy[0])
+    (entry,) = rank_defects([defect], roads, passes, policy=desk.policy(authority)[0])
     return entry
 
 
@@ -111,7 +111,7 @@ def entry_of(
         return None
     if is_emptied(connection, defect.defect_id):
         return None
-    if entry is not None and entry.policy_sha256 == desk.rules.policy[0].sha256:
+    if entry is not None and entry.policy_sha256 == desk.policy(authority)[0].sha256:
         return entry
     return proposal_of(connection, desk, authority, defect)
 
@@ -174,7 +174,9 @@ def defect_page(
         deciding = _deciding(connection, desk, person, (defect, entry), decisions)
     due = None
     if place is not None and entry is not None:
-        due = words.decide_by(entry.category, instants, desk.rules.policy[0], desk.clock.now())
+        due = words.decide_by(
+            entry.category, instants, desk.policy(person.organisation_id)[0], desk.clock.now()
+        )
     return desk.page(
         request,
         "defect.html",
@@ -222,7 +224,7 @@ def _deciding(
     defect, entry = proposed
     if Role.ENGINEER not in person.roles:
         return None
-    now, policy = desk.clock.now(), desk.rules.policy[0]
+    now, policy = desk.clock.now(), desk.policy(person.organisation_id)[0]
     standing = standing_of(decisions, defect.kind)
     undo = standing.decision_id if standing and standing.leads_to is defect.state else ""
     taken_by = None

@@ -19,7 +19,7 @@ from pipeline.adapters.signing import SignerStore
 from pipeline.domain.decisions import Role
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
-from pipeline.domain.policy import CouncilPolicy
+from pipeline.domain.policy import CouncilPolicy, Policies
 from pipeline.domain.ports import Blobs, Clock, Detector, Grid
 from pipeline.line import LineSettings
 from pipeline.review.throttle import Throttle
@@ -52,13 +52,13 @@ class Rules:
     """By what sightings are gathered, the queue is ranked, and places are given out.
 
     Attributes:
-        policy: The council's, and the file that it was read from.
+        policies: Those of the councils, each with the file that it was read from.
         line: How sightings are gathered when a person joins, splits or voids.
         grid: For places in files that others read, and on maps.
         base_map: What lies under the council's own map.
     """
 
-    policy: tuple[CouncilPolicy, bytes]
+    policies: Policies
     line: LineSettings
     grid: Grid
     base_map: BaseMap = BaseMap()
@@ -158,6 +158,10 @@ class Desk:
             **values,
         )
         return HTMLResponse(text, status_code=status)
+
+    def policy(self, authority: OrganisationId) -> tuple[CouncilPolicy, bytes]:
+        """Return the policy that an authority goes by, and its bytes."""
+        return self.rules.policies.of(authority)
 
     def person(self, request: Request, *, unfinished: bool = False) -> Person:
         """Return who is signed in.

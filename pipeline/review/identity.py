@@ -211,7 +211,7 @@ def _said(
 ) -> Response:
     """Record a word, follow it in the same transaction, and show what came of it."""
     authority = person.organisation_id
-    policy, content = desk.rules.policy
+    policy, content = desk.policy(person.organisation_id)
     with desk.database.acting_for(authority) as connection:
         lock_authority(connection, authority)
         word = say(connection)

@@ -180,7 +180,7 @@ def add_orders(app: FastAPI, desk: Desk) -> None:
         if kind not in _FILES:
             raise InputError("There is no such file.")
         seen = _seen(desk, person.organisation_id, OrderId(order_id))
-        rows = order_rows(seen.order, seen.defects, seen.roads, _calendar(desk))
+        rows = order_rows(seen.order, seen.defects, seen.roads, _calendar(desk, person))
         defects = [seen.defects[line.defect_id] for line in seen.order.lines]
         content = {
             "csv": lambda: orders_csv(rows),
@@ -206,7 +206,7 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
             )
             visits = _visits(connection, person.organisation_id, approved)
             orders = load_orders(connection, person.organisation_id)
-        now, calendar = desk.clock.now(), _calendar(desk)
+        now, calendar = desk.clock.now(), _calendar(desk, person)
         return desk.page(
             request, "orders.html",
             visits=[order_words.visit_view(visit, approved, roads) for visit in visits],
@@ -255,7 +255,7 @@ def _add_order(app: FastAPI, desk: Desk) -> None:
         with desk.database.acting_for(person.organisation_id) as connection:
             events = load_events(connection, seen.order.order_id)
             stills = load_evidence(connection, names)
-        now, calendar = desk.clock.now(), _calendar(desk)
+        now, calendar = desk.clock.now(), _calendar(desk, person)
         return desk.page(
             request, "order.html", order=seen.order,
             facts=order_words.order_facts(seen.order),
@@ -297,7 +297,7 @@ def _ordered(
     desk: Desk, person: Person, names: Sequence[DefectId], fields: OrderFields
 ) -> WorksOrder:
     authority, now = person.organisation_id, desk.clock.now()
-    policy, content = desk.rules.policy
+    policy, content = desk.policy(person.organisation_id)
     with desk.database.acting_for(authority) as connection:
         lock_orders(connection, authority)
         save_policy(connection, authority, policy, content)
@@ -348,8 +348,8 @@ def _visits(
     return bundle(driven_between(places, network, settings=settings), settings=settings)
 
 
-def _calendar(desk: Desk) -> order_words.Calendar:
-    return calendar_of(desk.rules.policy[0])
+def _calendar(desk: Desk, person: Person) -> order_words.Calendar:
+    return calendar_of(desk.policy(person.organisation_id)[0])
 
 
 def _names(texts: Sequence[str]) -> list[DefectId]:

@@ -94,7 +94,7 @@ def add_passes(app: FastAPI, desk: Desk) -> None:
 def _follow(desk: Desk, person: Person, word: DriveWord) -> None:
     """Keep a word on a drive and gather around it anew, in one transaction."""
     authority = person.organisation_id
-    policy, content = desk.rules.policy
+    policy, content = desk.policy(person.organisation_id)
     with desk.database.acting_for(authority) as connection:
         lock_authority(connection, authority)
         save_policy(connection, authority, policy, content)

@@ -103,7 +103,7 @@ def add_policy(app: FastAPI, desk: Desk) -> None:
         person = desk.person(request)
         with desk.database.acting_for(person.organisation_id) as connection:
             former = load_policies(connection, person.organisation_id)
-        in_force, _ = desk.rules.policy
+        in_force, _ = desk.policy(person.organisation_id)
         return desk.page(
             request, "policy.html", policy=in_force, may_try=bool(person.roles & set(_MAY)),
             bands=_bands(in_force), presets=presets(),
@@ -121,7 +121,7 @@ def add_policy(app: FastAPI, desk: Desk) -> None:
         person = desk.person_with(request, *_MAY)
         content = b"" if file is None else file.file.read(_MOST_BYTES + 1)
         other = _other(content, (file.filename or "") if file else "", preset)
-        in_force, _ = desk.rules.policy
+        in_force, _ = desk.policy(person.organisation_id)
         run = _dry_run(desk, person.organisation_id, (in_force, other))
         return desk.page(
             request, "policy_tried.html", run=run, policy=in_force, other=other,

@@ -63,7 +63,7 @@ def add_queue(app: FastAPI, desk: Desk) -> None:
     def queue_page(request: Request) -> Response:
         person = desk.person(request)
         query = QueueQuery.of(request.query_params)
-        policy, now = desk.rules.policy[0], desk.clock.now()
+        policy, now = desk.policy(person.organisation_id)[0], desk.clock.now()
         late = _late_before(policy, now.replace(second=0, microsecond=0))
         wanted = query.wanted(late, now)
         with desk.database.acting_for(person.organisation_id) as connection:

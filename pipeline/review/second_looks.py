@@ -52,7 +52,7 @@ def add_second_looks(app: FastAPI, desk: Desk) -> None:
     @app.get("/second-looks")
     def looks_page(request: Request) -> Response:
         person, now = desk.person(request), desk.clock.now()
-        share = desk.rules.policy[0].second_look_share
+        share = desk.policy(person.organisation_id)[0].second_look_share
         with desk.database.acting_for(person.organisation_id) as connection:
             both = load_both(connection, person.organisation_id, now - _TOLD)
             waiting = _waiting(desk, connection, person)
@@ -66,7 +66,7 @@ def add_second_looks(app: FastAPI, desk: Desk) -> None:
     @app.get("/second-looks/{decision_id}")
     def look_page(request: Request, decision_id: UUID) -> Response:
         person = desk.person_with(request, Role.ENGINEER)
-        policy, _ = desk.rules.policy
+        policy, _ = desk.policy(person.organisation_id)
         with desk.database.acting_for(person.organisation_id) as connection:
             defect = _asked(desk, connection, person, DecisionId(decision_id))
             names = [defect.defect_id]
@@ -104,7 +104,8 @@ def _waiting(
         return ()
     return load_to_look_at(
         connection, person.organisation_id, person.person_id, only=only,
-        share=desk.rules.policy[0].second_look_share, since=desk.clock.now() - _WAITS,
+        share=desk.policy(person.organisation_id)[0].second_look_share,
+        since=desk.clock.now() - _WAITS,
     )  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def _look(desk: Desk, person: Person, decision_id: DecisionId, form: LookForm) -
         raise RuleError("Choose what you would decide.")
     if len(form.note) > _LONGEST_NOTE:
         raise RuleError(f"The note must be {_LONGEST_NOTE} characters or fewer.")
-    answer, policy = Answer(form.answer), desk.rules.policy[0]
+    answer, policy = Answer(form.answer), desk.policy(person.organisation_id)[0]
     steps = {str(number): number for number in range(1, policy.matrix_size + 1)}
     impact, likelihood = steps.get(form.impact), steps.get(form.likelihood)
     if answer is Answer.APPROVE and (impact is None or likelihood is None):

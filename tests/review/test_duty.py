@@ -22,6 +22,7 @@ from pipeline.domain.chain import fault_in
 from pipeline.domain.decisions import Role
 from pipeline.domain.duty import Duty, watched_until
 from pipeline.domain.ids import DutyId, PersonId, natural_uuid, organisation_id
+from pipeline.domain.policy import Policies
 from pipeline.domain.uk_time import LONDON
 from pipeline.line import LineSettings, gather_drive
 from pipeline.review import create_app
@@ -35,7 +36,7 @@ from tests.stored import AIDS, RULES, STORE, store_findings
 DEPOT = organisation_id("depot")
 FRIDAY = datetime(2026, 11, 27, 16, 20, tzinfo=LONDON).astimezone(UTC)
 # The presets count the time to a decision in hours for CAT1 alone; here for CAT1_24 too.
-CONTENT = RULES.policy[1].replace(
+CONTENT = RULES.policies.general[1].replace(
     b'decide = { within = 1, unit = "working_days", from = "detection" }',
     b'decide = { within = 24, unit = "hours", from = "detection" }',
 )
@@ -68,7 +69,7 @@ def app(database: Database, tmp_path: Path, clock: Set) -> TestClient:
                 password=PASSWORD, roles=[role],
             )  # fmt: skip
     blobs = ObstoreBlobs.from_location(str(tmp_path))
-    rules = replace(RULES, policy=POLICY)
+    rules = replace(RULES, policies=Policies(general=POLICY))
     return TestClient(
         create_app(Desk(database, blobs, clock, rules, STORE, AIDS), secret_key="k" * 32)
     )

@@ -428,7 +428,7 @@ def test_what_was_joined_into_another_stays_with_what_was_decided_of_it(
 
 def keep_policy(database: Database, kept_at: str, **said: str) -> str:
     """Keep a policy as of a day; return its hash."""
-    content = RULES.policy[1].replace(b'version = "2"', f'version = "{kept_at}"'.encode())
+    content = RULES.policies.general[1].replace(b'version = "2"', f'version = "{kept_at}"'.encode())
     for name, value in said.items():
         content = f'{name} = "{value}"\n'.encode() + content
     policy = parse_policy(content, name="test")

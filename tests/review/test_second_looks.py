@@ -15,6 +15,7 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.log import rows_unlike_log
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.policy import Policies
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
 from tests.review.browsing import Browser, another, defects_of
@@ -28,8 +29,9 @@ LOOK = re.compile(r"/second-looks/[0-9a-f-]{36}")
 def everything(client: TestClient, database: Database, tmp_path: Path) -> Iterator[TestClient]:
     """Serve the same where every decision is judged twice."""
     del client
-    policy, content = RULES.policy
-    rules = replace(RULES, policy=(replace(policy, second_look_share=1.0), content))
+    policy, content = RULES.policies.general
+    strict = replace(policy, second_look_share=1.0), content
+    rules = replace(RULES, policies=Policies(general=strict))
     blobs = ObstoreBlobs.from_location(str(tmp_path))
     desk = Desk(database, blobs, SystemClock(), rules, STORE, AIDS)
     with TestClient(create_app(desk, secret_key="test" * 8)) as found:
@@ -116,7 +118,7 @@ def test_nobody_judges_their_own_twice_or_what_was_taken_back(
 
 
 def test_a_policy_says_which_share_and_none_is_more_than_all() -> None:
-    _, content = RULES.policy
+    _, content = RULES.policies.general
     own = b"second_look_share = 0.2\n" + content
     assert parse_policy(own, name="own").second_look_share == pytest.approx(0.2)
     with pytest.raises(InputError, match="from 0 to 1"):

@@ -232,11 +232,16 @@ def save_event(
     for defect_id, state in states.items():
         connection.execute(
             "update roadwear.defect set state = %(state)s, version = version + 1, "
-            "repaired_at = case when %(state)s = 'repaired' then %(at)s else repaired_at end, "
+            "repaired_at = case when %(kind)s = 'repaired' then %(at)s else repaired_at end, "
             "ordered_at = case when %(state)s = 'approved' then null else ordered_at end, "
             "accepted_at = case when %(state)s = 'approved' then null else accepted_at end "
             "where defect_id = %(defect)s",
-            {"state": state, "at": event.happened_at, "defect": defect_id},
+            {
+                "state": state,
+                "kind": event.kind,
+                "at": event.happened_at,
+                "defect": defect_id,
+            },
         )
 
 
