@@ -38,7 +38,7 @@ def load(
         typer.Option(help="How the file heads a column: --column date='Inspected on'."),
     ] = None,
 ) -> None:
-    """Bring in safety inspections, defects or enquiries, for bundles of evidence.
+    """Bring in what other systems hold: for bundles of evidence, and as labels beside a defect.
 
     Needed are the columns reference, usrn and date; what else is taken, docs/desk.md tells.
     Nothing else is: names and addresses of who complained stay out. The same file again changes

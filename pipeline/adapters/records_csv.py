@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _TIMES = ("%H:%M", "%H:%M:%S")
 _MOST_TOLD = 10
 _MORE = "more fields than headings"
 _LONGEST_TEXT = 1000
+_WIDEST_M = 1_300_000.0
 _LARGEST_FILE = 256 * 1024 * 1024
 
 
@@ -69,7 +71,7 @@ def read_records(path: Path, kind: RecordKind, named: Mapping[str, str]) -> Reco
             if not said["usrn"]:
                 left_out += 1
                 continue
-            problem = _uneven(line) or _take(said, taken)
+            problem = _uneven(line) or _take(said, kind, taken)
             problems += [f"line {lines.line_num}: {problem}"] if problem else []
     except csv.Error as error:
         raise InputError(f"{path.name}, line {lines.line_num}: {error}") from error
@@ -119,10 +121,10 @@ def _uneven(line: Mapping[str, Any]) -> str:
     return "it has fewer fields than there are headings" if None in line.values() else ""
 
 
-def _take(said: Mapping[str, str], taken: dict[str, CouncilRecord]) -> str:
+def _take(said: Mapping[str, str], kind: RecordKind, taken: dict[str, CouncilRecord]) -> str:
     """Add the record of a line to those taken; return what is wrong with it, or ""."""
     try:
-        record = _record(said)
+        record = _record(_typed(said, kind))
     except ValueError as error:
         return str(error)
     if record.reference in taken:
@@ -148,13 +150,33 @@ def _headings(
     lost = sorted(set(named) - set(found))
     if lost:
         raise InputError(f"{file} has no column “{named[lost[0]]}”: it has {', '.join(there)}")
-    lacking = [name for name in _NEEDED if name not in found]
+    needed = (*_NEEDED, *sorted(kind.metres))
+    lacking = [name for name in needed if name not in found]
     if lacking:
         raise InputError(
             f"{file} has no column “{lacking[0]}”. Name the one that it is: "
             f"--column {lacking[0]}='{next(iter(there.values()), 'Heading')}'"
         )
     return found
+
+
+def _typed(said: Mapping[str, str], kind: RecordKind) -> dict[str, str]:
+    """Return what a line says with its days and metres written as they are kept.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    typed = dict(said)
+    for name in kind.days & typed.keys():
+        typed[name] = _day_of(typed[name])[0].isoformat() if typed[name] else ""
+    for name in kind.metres:
+        try:
+            metres = float(typed[name])
+        except ValueError:
+            metres = math.nan
+        if not 0 <= metres < _WIDEST_M:
+            raise ValueError(f"“{typed[name][:20]}” is no {name} of the National Grid in metres")
+    return typed
 
 
 def _record(said: Mapping[str, str]) -> CouncilRecord:

@@ -13,11 +13,13 @@ from pipeline.domain.uk_time import LONDON
 
 
 class RecordKind(StrEnum):
-    """What kinds of record a council brings in: those that claimants ask for."""
+    """What kinds of record a council brings in: for claimants, and as labels beside a defect."""
 
     INSPECTIONS = "inspections"
     DEFECTS = "defects"
     ENQUIRIES = "enquiries"
+    WORKS = "works"
+    APPARATUS = "apparatus"
 
     @property
     def words(self) -> str:
@@ -26,6 +28,8 @@ class RecordKind(StrEnum):
             RecordKind.INSPECTIONS: "safety inspections",
             RecordKind.DEFECTS: "defects recorded by other means than a camera",
             RecordKind.ENQUIRIES: "complaints and enquiries",
+            RecordKind.WORKS: "street works of others",
+            RecordKind.APPARATUS: "covers and other apparatus of undertakers",
         }[self]
 
     @property
@@ -50,7 +54,30 @@ class RecordKind(StrEnum):
                 "repaired": "Repaired",
             },
             RecordKind.ENQUIRIES: {"what": "What about", "answer": "What became of it"},
+            RecordKind.WORKS: {
+                "until": "Until",
+                "promoter": "Promoter",
+                "what": "What",
+                "status": "Status",
+            },
+            RecordKind.APPARATUS: {
+                "what": "What",
+                "owner": "Owner",
+                "easting": "Easting, m",
+                "northing": "Northing, m",
+            },
         }[self]
+
+    @property
+    def days(self) -> frozenset[str]:
+        """Which of its columns are days."""
+        return frozenset({"until"}) if self is RecordKind.WORKS else frozenset()
+
+    @property
+    def metres(self) -> frozenset[str]:
+        """Which of its columns are metres of the National Grid; every record has to have them."""
+        places = frozenset({"easting", "northing"})
+        return places if self is RecordKind.APPARATUS else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ _ASK = {
     RecordKind.INSPECTIONS: "the highway inspection team",
     RecordKind.DEFECTS: "the highway inspection team, and whoever keeps the works system",
     RecordKind.ENQUIRIES: "whoever takes customers' reports",
+    RecordKind.WORKS: "Street Manager, and whoever coordinates street works",
 }
 
 
@@ -65,7 +66,7 @@ class Answer:
 
 
 def answers_of(facts: StreetFacts) -> tuple[Answer, ...]:
-    """Return the nine answers, and after them who decided what, and what was an emergency."""
+    """Return the nine answers, and after them what is told beside them."""
     months = facts.claim.months
     questions = (
         (f"When was each safety inspection in the {months} months before?", _inspections(facts)),
@@ -82,6 +83,11 @@ def answers_of(facts: StreetFacts) -> tuple[Answer, ...]:
         *(Answer(number=n, question=q, parts=p) for n, (q, p) in enumerate(questions, 1)),
         Answer(number=0, question="Who decided what, and when?", parts=_decisions(facts)),
         Answer(number=0, question="What was raised as an emergency?", parts=_emergencies(facts)),
+        Answer(
+            number=0,
+            question="Which street works of others began there?",
+            parts=(_imported(facts, RecordKind.WORKS),),
+        ),
     )
 
 

@@ -39,6 +39,7 @@ from pipeline.line import rank_defects
 from pipeline.review import words
 from pipeline.review.desk import Desk
 from pipeline.review.identity import identity_of
+from pipeline.review.undertakers import undertaker_labels
 from pipeline.stages.decide import LEADS_TO, OPEN, Standing
 
 _WATCH_FOR = timedelta(days=28)
@@ -171,6 +172,10 @@ def defect_page(
         orders = orders_of(connection, defect_id)
         on_site = load_entries(connection, defect_id)
         nearby = load_nearby(connection, person.organisation_id, defect, _NEAR_M)
+        undertakers = undertaker_labels(
+            connection, person.organisation_id, defect, road.usrn if road else None,
+            desk.clock.now().astimezone(LONDON).date(),
+        )  # fmt: skip
         deciding = _deciding(connection, desk, person, (defect, entry), decisions)
     due = None
     if place is not None and entry is not None:
@@ -199,6 +204,7 @@ def defect_page(
             if said[-1].reason is not None
         ],
         scale=words.scale_view(defect),
+        undertakers=undertakers,
         nearby=[(str(one.defect_id), words.nearby_words(one, defect)) for one in nearby],
         near_m=f"{_NEAR_M:.0f}",
         on_site=[(words.site_words(e), e["entry_id"] if e["photo_key"] else "") for e in on_site],
