@@ -110,6 +110,33 @@ def frame_of(tile: Tile, to_lonlat: ToLonLat) -> TileFrame | None:
     )  # fmt: skip
 
 
+def grid_box(south_west: LonLat, north_east: LonLat, to_lonlat: ToLonLat) -> Box | None:
+    """Return what of the National Grid a map shows that reaches from corner to corner.
+
+    Args:
+        south_west: Its lower left corner.
+        north_east: Its upper right corner.
+        to_lonlat: From grid references to places.
+
+    Returns:
+        None where it shows a place that the grid does not reach.
+    """
+    lons = (south_west.lon_deg, (south_west.lon_deg + north_east.lon_deg) / 2, north_east.lon_deg)
+    lats = (south_west.lat_deg, (south_west.lat_deg + north_east.lat_deg) / 2, north_east.lat_deg)
+    found = [
+        _grid_near(LonLat(lon_deg=lon, lat_deg=lat), to_lonlat) for lon in lons for lat in lats
+    ]
+    refs = [ref for ref in found if ref is not None]
+    if len(refs) < len(found):
+        return None
+    return Box(
+        west_m=min(ref.easting_m for ref in refs),
+        south_m=min(ref.northing_m for ref in refs),
+        east_m=max(ref.easting_m for ref in refs),
+        north_m=max(ref.northing_m for ref in refs),
+    )
+
+
 def _grid_near(wanted: LonLat, to_lonlat: ToLonLat) -> GridRef | None:
     """Return the grid reference of a place, found from where the way back leads; None abroad."""
     at = _MIDDLE

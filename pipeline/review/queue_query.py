@@ -62,11 +62,21 @@ class QueueQuery:
         return cls.of(dict(parse_qsl(query)))
 
     @property
-    def query(self) -> str:
-        """What follows the question mark of its address, but for the page."""
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """What is asked, as a form has it; without the page."""
         told = {name: getattr(self, name) for name in _TEXTS}
         told |= {name: _TRUE if getattr(self, name) else "" for name in ("late", "map")}
-        return urlencode({name: value for name, value in told.items() if value})
+        return tuple((name, value) for name, value in told.items() if value)
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark of its address, but for the page."""
+        return urlencode(self.told)
+
+    @property
+    def without_box(self) -> str:
+        """The address of the same wherever it lies."""
+        return replace(self, box="").at_page(1)
 
     @property
     def has_more(self) -> bool:

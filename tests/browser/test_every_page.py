@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.policy import Policies
 from pipeline.domain.roads import Hierarchy, RoadSection
 from pipeline.review.desk import Desk
 from tests.browser.conftest import PASSWORD, faults, fits, serving, signed_in
@@ -51,7 +53,11 @@ def address(database: Database, tmp_path: Path) -> Iterator[str]:
                 connection, DEPOT, email=f"{name}@depot.example", name=name.title(),
                 password=PASSWORD, roles=[Role.ENGINEER, Role.ADMIN],
             )  # fmt: skip
-    with serving(Desk(database, blobs, SystemClock(), RULES, STORE, AIDS)) as found:
+    policy, content = RULES.policies.general
+    rules = replace(
+        RULES, policies=Policies(general=(replace(policy, second_look_share=1.0), content))
+    )
+    with serving(Desk(database, blobs, SystemClock(), rules, STORE, AIDS)) as found:
         yield found
 
 
@@ -82,6 +88,30 @@ def test_a_policy_is_tried_and_its_page_is_without_fault(page: Page, address: st
     page.get_by_role("heading", name=re.compile("would change today")).wait_for()
     assert faults(page) == []
     assert fits(page)
+
+
+def test_a_second_look_is_taken_by_keyboard_and_its_page_is_without_fault(
+    chromium: Browser, page: Page, address: str
+) -> None:
+    page.get_by_role("link", name="Possible pothole number 2").click()
+    page.get_by_label("No, reject it").check()
+    page.get_by_label("If you reject it, why?").select_option("shadow_or_water")
+    page.get_by_role("button", name="Record my decision").click()
+    page.get_by_text("Ada rejected this").wait_for()
+
+    ben = signed_in(chromium, address, "ben")
+    ben.goto(f"{address}/second-looks")
+    ben.locator("main a[href^='/second-looks/']").first.press("Enter")
+    ben.wait_for_url(re.compile(r"/second-looks/[0-9a-f-]{36}"))
+    assert ben.get_by_text("Ada").count() == 0  # blind
+    assert faults(ben) == []
+    assert fits(ben)
+    ben.get_by_label("No", exact=False).first.press("Space")
+    ben.get_by_label("If you would reject it, why?").select_option("shadow_or_water")
+    ben.locator("main form button").first.press("Enter")
+    ben.get_by_text("1 were judged twice").wait_for()
+    assert faults(ben) == []
+    ben.context.close()
 
 
 def test_somebody_is_let_in_chooses_a_password_and_practises(

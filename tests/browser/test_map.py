@@ -81,6 +81,22 @@ def test_the_map_shows_what_the_list_has_and_asks_nobody_else(page: Page, addres
     page.wait_for_url("**/defects/*")
 
 
+def test_the_list_is_narrowed_to_what_the_map_shows(page: Page, address: str) -> None:
+    page.goto(f"{address}/queue?map=true&kind=pothole")
+    page.wait_for_selector("#map[data-ready]")
+    rows = page.locator("[data-lon]")
+    listed = rows.count()
+    lon, lat = (float(rows.first.get_attribute(f"data-{name}") or 0) for name in ("lon", "lat"))
+    page.evaluate(f"window.roadwearMap.jumpTo({{center: [{lon}, {lat}], zoom: 21}})")
+    page.get_by_role("button", name="List only what the map shows").press("Enter")
+    page.get_by_text("1 of them are shown").wait_for()
+    assert "kind=pothole" in page.url and "box=" in page.url
+    page.wait_for_selector("#map[data-ready]")
+    page.get_by_role("link", name="List what lies elsewhere too").click()
+    page.wait_for_url(lambda url: "box=" not in url)
+    assert page.locator("[data-lon]").count() == listed > 1
+
+
 def test_the_map_is_no_barrier(page: Page, address: str) -> None:
     page.goto(f"{address}/queue?map=true")
     page.wait_for_selector("#map[data-ready]")

@@ -33,7 +33,7 @@ from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.people import Provider
 from pipeline.review.desk import Desk
-from tests.browser.conftest import faults, serving
+from tests.browser.conftest import faults, fits, serving
 from tests.stored import AIDS, RULES, STORE
 
 DEPOT = organisation_id("depot")
@@ -134,9 +134,18 @@ def address(database: Database, provider: RealProvider, tmp_path: Path) -> Itera
         yield found
 
 
-def go(chromium: Browser, address: str, login: str) -> Page:
-    """Sign in as somebody in a browser of their own, as far as it goes."""
-    page = chromium.new_context().new_page()
+def go(chromium: Browser, address: str, login: str, *, stays: bool = False) -> Page:
+    """Sign in as somebody in a browser of their own, as far as it goes.
+
+    Args:
+        chromium: The browser.
+        address: Of the desk.
+        login: At the provider.
+        stays: On the page that says so, which leads on by itself otherwise.
+    """
+    page = chromium.new_context(bypass_csp=True).new_page()
+    if stays:
+        page.route(f"{address}/queue", lambda route: route.fulfill(status=204))
     page.goto(f"{address}/sign-in")
     page.get_by_role("link", name="Sign in with Anytown").click()
     page.get_by_label("Login").fill(login)
@@ -155,6 +164,11 @@ def test_who_is_known_there_and_let_in_here_works_at_the_desk(
     page.wait_for_url("**/queue")
     page.goto(f"{address}/account")
     page.get_by_text("password and second factor are changed there").wait_for()
+    page.context.close()
+    page = go(chromium, address, "ada", stays=True)
+    page.get_by_role("heading", name="You are signed in, Ada").wait_for()
+    assert faults(page) == []
+    assert fits(page)
     page.context.close()
 
     # Another address is still Ada; hers, given to somebody else, does not let them in.

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.domain.places import GridRef, LonLat
-from pipeline.geometry.tiles import EXTENT, Tile, frame_of, tile_with
+from pipeline.geometry.tiles import EXTENT, Tile, frame_of, grid_box, tile_with
 
 GRID = Ostn15Grid(epoch_year=2026.0)
 
@@ -32,6 +32,19 @@ def test_a_place_is_put_where_it_lies_within_a_tenth_of_a_pixel(
     ) < EXTENT / 512 / 10  # fmt: skip
     assert frame.box.west_m <= at.easting_m <= frame.box.east_m
     assert frame.box.south_m <= at.northing_m <= frame.box.north_m
+
+
+def test_a_map_is_a_part_of_the_grid_and_abroad_it_is_none() -> None:
+    lower = GridRef(easting_m=530000, northing_m=180000)
+    upper = GridRef(easting_m=531000, northing_m=180800)
+    south_west, north_east = GRID.to_lonlat([lower, upper])
+    box = grid_box(south_west, north_east, GRID.to_lonlat)
+    assert box is not None
+    # The grid's north is not the map's: the part is a little larger than between the corners.
+    assert -40 < box.west_m - 530000 <= 1e-3 and -40 < box.south_m - 180000 <= 1e-3
+    assert -1e-3 <= box.east_m - 531000 < 40 and -1e-3 <= box.north_m - 180800 < 40
+    paris = LonLat(lon_deg=2.3, lat_deg=48.8)
+    assert grid_box(paris, LonLat(lon_deg=2.4, lat_deg=48.9), GRID.to_lonlat) is None
 
 
 def test_a_fraction_leads_back_to_its_place() -> None:

@@ -71,7 +71,7 @@ FORMS = {
 OTHERS = {
     "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
-    "/fleet/vehicles", "/queue/views", "/sign-in/code", "/sign-in/with/{key}",
+    "/fleet/vehicles", "/queue/views", "/queue/within", "/sign-in/code", "/sign-in/with/{key}",
     "/sign-in/back/{key}", "/policy/try", "/accessibility",
     "/privacy", "/account/password", "/account/code", "/account/code/off", "/account/sessions",
     "/visits/worker.js",

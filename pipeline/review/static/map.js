@@ -95,4 +95,9 @@ map.on("load", () => {
   box.dataset.ready = "true";
 });
 box.hidden = false;
+const within = document.getElementById("within");
+within.addEventListener("submit", () => {
+  within.elements.bounds.value = map.getBounds().toArray().flat().join(",");
+});
+within.hidden = false;
 window.roadwearMap = map;
