@@ -44,6 +44,7 @@ class House:
     depot: Depot
     key: str
     folder: Path
+    cluster: PrivateCluster
 
     def receiving(self, store: FootageStore | None = None) -> Receiving:
         """Return what takes files in, anew: nothing is remembered but what is stored."""
@@ -62,7 +63,14 @@ def bench_house() -> Iterator[House]:
             settings = wiring.Settings(home=home, database_url=known.app_url, free_gib=0.5)
             database = wiring.database(settings)
             depot, key = _add_depot(database)
-            yield House(settings=settings, database=database, depot=depot, key=key, folder=home)
+            yield House(
+                settings=settings,
+                database=database,
+                depot=depot,
+                key=key,
+                folder=home,
+                cluster=cluster,
+            )
             database.close()
         finally:
             cluster.remove()

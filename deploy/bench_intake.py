@@ -48,7 +48,7 @@ def bench_batch(good: int, bad: int) -> dict[str, dict[str, float]]:
             names = set(write_drives(card, good, on_clip=lambda: bar.advance(task)))
             wrong = {file.path: file for file in write_bad_files(card, bad)}
         began, before = time.perf_counter(), _peak_mib()
-        manifest = _handed_in(house, card)
+        manifest = handed_in(house, card)
         seconds = time.perf_counter() - began
     outcome = {file.path: file for file in manifest.files}
     accepted = sum(outcome[name].outcome is Outcome.ACCEPTED for name in names)
@@ -78,7 +78,7 @@ def bench_upload(gib: float, cuts: int, kills: int, at_once: int) -> dict[str, d
     with bench_house() as house:
         file = _large_file(house.folder / "large.mp4", size)
         copy_s = _copied(file.location, house.folder / "copy")
-        process = ServerProcess(house, _free_port())
+        process = ServerProcess(house, free_port())
         process.start()
         try:
             with _cutter(process.port, size, cuts) as cutter:
@@ -114,7 +114,7 @@ def bench_cards(cards: int) -> dict[str, dict[str, float]]:
     return {"cards": {"cards": cards, "WRONGLY SAFE": counted["WRONGLY SAFE"], **counted}}
 
 
-def _handed_in(house: House, card: Path) -> Manifest:
+def handed_in(house: House, card: Path) -> Manifest:
     """Hand in a card over a real connection, and read it."""
     receiving = house.receiving()
     with served(receiving) as address, Server(address, house.key) as server:
@@ -401,6 +401,7 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

@@ -17,6 +17,7 @@ from deploy import (
     commands_learn,
     commands_log,
     commands_models,
+    commands_ops,
     commands_people,
     commands_policy,
     commands_practice,
@@ -45,6 +46,7 @@ app.add_typer(commands_evidence.app, name="evidence", help="Signed evidence of a
 app.add_typer(commands_log.app, name="log", help="What was said and decided, in a chain.")
 app.add_typer(commands_models.app, name="models", help="Detectors: list, check, measure, export.")
 app.add_typer(commands_learn.app, name="learn", help="What engineers' decisions teach.")
+app.add_typer(commands_ops.app, name="ops", help="Prefect: set up, checked, tried again.")
 app.add_typer(commands_people.app, name="people", help="Who may sign in.")
 app.add_typer(commands_policy.app, name="policy", help="A council's rules and deadlines.")
 app.add_typer(commands_privacy.app, name="privacy", help="What the redaction may have left.")

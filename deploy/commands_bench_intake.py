@@ -96,8 +96,21 @@ def bin_round(
     show({"round": found}, as_json=as_json)
 
 
+def faults(
+    clips: Annotated[int, typer.Option(help="How many drives are handed in.")] = 40,
+    kills: Annotated[int, typer.Option(help="How often a worker is killed in a piece.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Two Prefect workers while they are killed, the server restarted, the database stopped."""
+    from deploy.bench_faults import bench_faults  # noqa: PLC0415 - Prefect takes seconds to load
+
+    with expected_failures():
+        table = bench_faults(clips, kills)
+    show(table, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (batch, upload, cards, gate):
+    for command in (batch, upload, cards, gate, faults):
         app.command()(command)
     app.command("round")(bin_round)

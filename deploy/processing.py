@@ -5,17 +5,18 @@ import time
 from deploy.doors import expected_failures, say
 from deploy.ingest import detector_of, process, tell
 from pipeline import wiring
-from pipeline.adapters.postgres.backlog import load_backlog, ungathered_drives, waiting_drives
-from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.receiving import all_organisations
+from pipeline.adapters.postgres.backlog import load_backlog
+from pipeline.adapters.postgres.work import load_all_waiting, say_work
 from pipeline.domain.errors import InputError
-from pipeline.domain.ids import DriveId, OrganisationId, StoreId, organisation_id
+from pipeline.domain.ids import StoreId, organisation_id
 from pipeline.domain.ports import Detector
 from pipeline.domain.uk_time import by_when
+from pipeline.domain.work import WaitingDrive, WorkKind, WorkWord
+from pipeline.stages.queue_up import queue_up
 
 
 def process_waiting(owner: str, *, every_s: float | None) -> None:
-    """Look at every drive that waits, the oldest first; a drive that cannot be read is told of.
+    """Look at every drive that waits, each council in its turn; told is what cannot be read.
 
     Args:
         owner: Whose; "" for everybody's.
@@ -23,46 +24,51 @@ def process_waiting(owner: str, *, every_s: float | None) -> None:
     """
     with expected_failures():
         settings = wiring.Settings.from_env()
-        database = wiring.database(settings)
-        detector, store = detector_of(settings), store_of(settings)
+        detector = detector_of(settings)
         while True:
-            left_out = fresh = 0
+            fresh = 0
             # Each drive once a round: one that stays undone must not keep the others waiting.
-            for organisation, drive in _waiting(database, owner, store):
-                found = _process(settings, detector, organisation, drive)
-                left_out += found is None
-                fresh += found or 0
+            waiting = _waiting(settings, owner)
+            for drive in queue_up(waiting, in_hand_s={}, places=len(waiting)):
+                fresh += _process(settings, detector, drive)
             if fresh:
                 continue
             if every_s is None:
                 break
             time.sleep(every_s)
-        say(f"{left_out} drives could not be read." if left_out else "Nothing waits.")
+        left = [one for one in _waiting(settings, owner, stuck=True) if one.needs_a_person]
+        say(f"{len(left)} drives could not be read." if left else "Nothing waits.")
 
 
-def _process(
-    settings: wiring.Settings, detector: Detector, organisation: OrganisationId, drive: DriveId
-) -> int | None:
-    """Process a drive and say when the others will be.
-
-    Returns:
-        How many of its pieces were new; None if it cannot be read.
-    """
+def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive) -> int:
+    """Process a drive and say when the others will be; return how many of its pieces were new."""
+    _say(settings, drive, WorkKind.BEGUN)
     try:
-        received = wiring.ledger(settings).load_drive(organisation, drive)
+        received = wiring.ledger(settings).load_drive(drive.owner_id, drive.drive_id)
         done = process(received, settings, detector)
     except InputError as error:
-        say(f"roadwear: drive {drive} is left out: {error}")
-        return None
+        _say(settings, drive, WorkKind.FAILED, str(error))
+        say(f"roadwear: drive {drive.drive_id} is left out: {error}")
+        return 0
+    _say(settings, drive, WorkKind.DONE)
     tell(done)
     now = wiring.clock().now()
-    with wiring.database(settings).acting_for(organisation) as connection:
-        backlog = load_backlog(connection, organisation, store_of(settings), now)
+    with wiring.database(settings).acting_for(drive.owner_id) as connection:
+        backlog = load_backlog(connection, drive.owner_id, store_of(settings), now)
     done_at = backlog.done_at(now)
     if backlog.waiting_s and done_at is not None:
         hours = backlog.waiting_s / 3600
         say(f"{hours:.1f} hours of footage wait; done by about {by_when(done_at, now)}.")
     return done.pieces_new
+
+
+def _say(
+    settings: wiring.Settings, drive: WaitingDrive, kind: WorkKind, sentence: str = ""
+) -> None:
+    now = wiring.clock().now()
+    word = WorkWord(kind=kind, sentence=sentence, flow_run_id=None, happened_at=now)
+    with wiring.database(settings).acting_for(drive.owner_id) as connection:
+        say_work(connection, drive.owner_id, drive.drive_id, word)
 
 
 def store_of(settings: wiring.Settings) -> StoreId:
@@ -71,18 +77,19 @@ def store_of(settings: wiring.Settings) -> StoreId:
 
 
 def _waiting(
-    database: Database, owner: str, store: StoreId
-) -> list[tuple[OrganisationId, DriveId]]:
-    """Return what waits: footage of this machine, and drives of which gathering was cut off."""
-    everybody = all_organisations(database)
-    owners = [organisation_id(owner)] if owner else list(everybody)
-    found: dict[tuple[OrganisationId, DriveId], None] = {}
-    for one in owners:
-        with database.acting_for(one) as connection:
-            found |= dict.fromkeys((one, d) for d in waiting_drives(connection, one, store))
-    for authority in everybody:
-        with database.acting_for(authority) as connection:
-            found |= dict.fromkeys(
-                pair for pair in ungathered_drives(connection, authority) if pair[0] in owners
-            )
-    return list(found)
+    settings: wiring.Settings, owner: str, *, stuck: bool = False
+) -> tuple[WaitingDrive, ...]:
+    """Return what waits: footage of this machine, and drives of which gathering was cut off.
+
+    Args:
+        settings: With the database and the store.
+        owner: Whose; "" for everybody's.
+        stuck: Also what is not tried again until a person asks for it.
+    """
+    everything = load_all_waiting(wiring.database(settings), store_of(settings))
+    wanted = organisation_id(owner) if owner else None
+    return tuple(
+        one
+        for one in everything
+        if (wanted is None or one.owner_id == wanted) and (stuck or not one.needs_a_person)
+    )

@@ -11,14 +11,16 @@ from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 from prefect.tasks import Task
 
+from flows.telling import ToldError, told_of, without_words
 from models import Runtime, load_detector
 from pipeline import wiring
-from pipeline.domain.errors import OutageError
 from pipeline.domain.footage import Piece
 from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId
 from pipeline.domain.ports import Detector
+from pipeline.domain.work import WorkKind
 from pipeline.line import (
     Means,
     PreparedDrive,
@@ -36,15 +38,17 @@ from pipeline.line import (
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
 
-_RETRY_DELAYS_S = [2.0, 10.0, 30.0]
+# An outage of a minute or two is waited for; a longer one ends the run, and another begins later.
+_RETRY_DELAYS_S = [2.0, 10.0, 30.0, 60.0]
+_ZEROS = dict.fromkeys(("looked", "observations", "not_looked", "already_done"), 0)
 
 
 def only_outages(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Return whether a failed task is worth another try: outages are, refusals and bugs are not."""
     try:
         state.result()
-    except OutageError:
-        return True
+    except ToldError as told:
+        return told.kind is WorkKind.OUTAGE
     except Exception:  # noqa: BLE001 - any other failure is answered with no retry
         return False
     return False
@@ -72,19 +76,22 @@ def process_piece_task(
     Returns:
         Counts: looked, observations, not_looked, already_done.
     """
-    settings = wiring.Settings.from_env()
-    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
-    placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
-    piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)
-    means = Means(footage=wiring.footage(), detector=_detector(settings), settings=settings.line())
-    found = process_piece(
-        prepared,
-        placed,
-        piece,
-        means,
-        ledger=wiring.ledger(settings),
-        blobs=wiring.blobs(settings),
-    )
+    with without_words():
+        settings = wiring.Settings.from_env()
+        prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+        placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
+        piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)
+        means = Means(
+            footage=wiring.footage(), detector=_detector(settings), settings=settings.line()
+        )
+        found = process_piece(
+            prepared,
+            placed,
+            piece,
+            means,
+            ledger=wiring.ledger(settings),
+            blobs=wiring.blobs(settings),
+        )
     if found is None:
         return {"looked": 0, "observations": 0, "not_looked": 0, "already_done": 1}
     return {
@@ -114,10 +121,11 @@ def place_on_roads_task(
     Returns:
         Counts: on_road, on_no_road; nothing where no network was loaded.
     """
-    settings = wiring.Settings.from_env()
-    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
-    prepared = for_authority(prepared, OrganisationId(authority_id))
-    found = place_on_roads(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
+    with without_words():
+        settings = wiring.Settings.from_env()
+        prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+        prepared = for_authority(prepared, OrganisationId(authority_id))
+        found = place_on_roads(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
     return {} if found is None else {"on_road": found.placed, "on_no_road": found.on_no_road}
 
 
@@ -137,14 +145,15 @@ def gather_task(authority_id: UUID, drive_id: UUID) -> dict[str, int]:
     Returns:
         How many defects each kind of change concerns.
     """
-    settings = wiring.Settings.from_env()
-    gathered = gather_drive(
-        OrganisationId(authority_id),
-        DriveId(drive_id),
-        ledger=wiring.ledger(settings),
-        policy=wiring.policies(settings).of(OrganisationId(authority_id)),
-        settings=settings.line(),
-    )
+    with without_words():
+        settings = wiring.Settings.from_env()
+        gathered = gather_drive(
+            OrganisationId(authority_id),
+            DriveId(drive_id),
+            ledger=wiring.ledger(settings),
+            policy=wiring.policies(settings).of(OrganisationId(authority_id)),
+            settings=settings.line(),
+        )
     counts: dict[str, int] = {}
     for change in gathered.changes:
         counts[change.change.value] = counts.get(change.change.value, 0) + 1
@@ -157,36 +166,45 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
 
     Args:
         organisation_id: Whose footage it is.
-        drive_id: The drive, as `roadwear ingest` stored it.
+        drive_id: The drive, as it was received.
 
     Returns:
         Counts over all pieces, and of what gathering changed.
     """
-    settings = wiring.Settings.from_env()
+    with without_words():
+        settings = wiring.Settings.from_env()
+    drive = OrganisationId(organisation_id), DriveId(drive_id)
+    with told_of(settings, drive, run=flow_run.id and UUID(flow_run.id)):
+        return _down_the_line(*drive, settings)
+
+
+def _down_the_line(
+    organisation_id: OrganisationId, drive_id: DriveId, settings: wiring.Settings
+) -> dict[str, int]:
     log = get_run_logger()
-    prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+    prepared = _prepared(organisation_id, drive_id, settings)
     prepared, _ = calibrate_once(
         prepared, wiring.footage(), wiring.ledger(settings), CalibrateSettings()
     )
     prepared = share_once(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
-    total = {"pieces": 0, "looked": 0, "observations": 0, "not_looked": 0, "already_done": 0}
-    for placed in prepared.clips:
-        for piece in pieces_in(prepared, placed, settings=settings.line()):
-            counts = process_piece_task(
-                organisation_id, drive_id, piece.clip_sha256, piece.from_pts, piece.to_pts
-            )
-            total["pieces"] += 1
-            for name, count in counts.items():
-                total[name] += count
-            log.info("piece %s done: %s", piece.clip_sha256[:8], counts)
-    done: Counter[str] = Counter(total)
+    pieces = [
+        piece
+        for placed in prepared.clips
+        for piece in pieces_in(prepared, placed, settings=settings.line())
+    ]
+    total = Counter(_ZEROS)
+    for number, piece in enumerate(pieces, 1):
+        log.info("piece %d of %d begins", number, len(pieces))
+        done = process_piece_task(
+            organisation_id, drive_id, piece.clip_sha256, piece.from_pts, piece.to_pts
+        )
+        total.update(done)
+        was = "was done before" if done["already_done"] else "is done"
+        log.info("piece %d of %d %s", number, len(pieces), was)
     for authority in authorities_on(prepared):
-        roads = place_on_roads_task(organisation_id, drive_id, authority)
-        log.info("on roads of %s: %s", authority, roads or "no network was loaded")
-        changes = gather_task(authority, drive_id)
-        log.info("gathered: %s", changes)
-        done.update(roads | changes)
-    return dict(done)
+        total.update(place_on_roads_task(organisation_id, drive_id, authority))
+        total.update(gather_task(authority, drive_id))
+    return {"pieces": len(pieces), **total}
 
 
 def _prepared(

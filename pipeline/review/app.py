@@ -29,6 +29,7 @@ from pipeline.review.fleet import add_fleet
 from pipeline.review.help import add_help
 from pipeline.review.identity import add_identity
 from pipeline.review.maps import add_maps
+from pipeline.review.operations import add_operations
 from pipeline.review.orders import add_orders
 from pipeline.review.passes import add_passes
 from pipeline.review.people import add_people
@@ -78,6 +79,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_account(app, desk)
     add_people(app, desk)
     add_policy(app, desk)
+    add_operations(app, desk)
     add_second_looks(app, desk)
     add_coverage(app, desk)
     add_audit(app, desk)

@@ -155,6 +155,7 @@ class Desk:
             csrf=csrf_of(request),
             signed_in_as=request.session.get("name"),
             is_admin=request.session.get("admin"),
+            sees_operations=request.session.get("operations"),
             **values,
         )
         return HTMLResponse(text, status_code=status)

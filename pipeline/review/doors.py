@@ -61,6 +61,7 @@ def _let_in(request: Request, person: Person, *, elsewhere: bool = False) -> Non
         name=person.name,
         mark=person.mark,
         admin=Role.ADMIN in person.roles,
+        operations=bool({Role.OPERATIONS, Role.ADMIN} & person.roles),
         elsewhere=elsewhere,
         begun=int(time.time()),
     )

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from pipeline.adapters.postgres.backlog import load_backlog, waiting_drives
+from pipeline.adapters.postgres.backlog import load_backlog, waiting_footage
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.private import add_area
 from pipeline.domain.backlog import Backlog
@@ -77,7 +77,7 @@ def test_what_waits_is_looked_at_killed_or_not_and_gathered_once(
     assert after.waiting_s == 0
     assert after.rate is not None and after.rate > 0
     with database.acting_for(depot.owner_id) as connection:
-        assert waiting_drives(connection, depot.owner_id, receiving.store.store_id) == ()
+        assert waiting_footage(connection, depot.owner_id, receiving.store.store_id) == ()
     assert "Nothing waits." in process(house).stderr
 
 

@@ -46,6 +46,7 @@ PAGES = {
     "/help/practice/{number}/{view}.jpg": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
     "/account": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
     "/people": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
+    "/operations": (REFUSED, REFUSED, SEES, REFUSED, SEES, REFUSED, SIGN_IN),
     "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
@@ -63,6 +64,15 @@ FORMS = {
     "/evidence": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/visits/entries": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/second-looks/{decision_id}": (NOTHING, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/operations/drives/{drive_id}/retry": (
+        REFUSED,
+        REFUSED,
+        SEES,
+        REFUSED,
+        REFUSED,
+        REFUSED,
+        SIGN_IN,
+    ),
     "/people": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
     "/people/{person_id}": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
 }
@@ -104,6 +114,7 @@ def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[st
             "until_at": (now + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M"),
         },
         "/alerts/{alert_id}/acknowledge": {},
+        "/operations/drives/{drive_id}/retry": {},
         "/evidence": {"usrn": "20400123", "on": "2026-03-01"},
         "/people": {"email": "new@depot.example", "name": "New", "role": "viewer"},
         "/people/{person_id}": {"change": "code"},

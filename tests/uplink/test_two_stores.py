@@ -8,7 +8,7 @@ import pytest
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
 from pipeline.adapters.footage_store import FootageStore
-from pipeline.adapters.postgres.backlog import load_backlog, waiting_drives
+from pipeline.adapters.postgres.backlog import load_backlog, waiting_footage
 from pipeline.adapters.postgres.database import Database
 from pipeline.domain.keeping import Kind
 from pipeline.domain.receiving import Depot, Outcome, verdict_of
@@ -58,7 +58,7 @@ def test_each_looks_at_its_own_and_says_when_that_is_done(
     hand_in(there, depot, tmp_path / "b")
     owner, now = depot.owner_id, SystemClock().now()
     with database.acting_for(owner) as connection:
-        own = [waiting_drives(connection, owner, r.store.store_id) for r in (here, there)]
+        own = [waiting_footage(connection, owner, r.store.store_id) for r in (here, there)]
         waits = load_backlog(connection, owner, here.store.store_id, now).waiting_s
     assert [len(drives) for drives in own] == [1, 1]
     assert own[0] != own[1]

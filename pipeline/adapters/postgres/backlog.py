@@ -67,16 +67,23 @@ def load_backlog(
     )
 
 
-def waiting_drives(
+def waiting_footage(
     connection: Connection, owner: OrganisationId, store: StoreId
-) -> tuple[DriveId, ...]:
-    """Return a store's drives of which something was not looked at yet, the oldest first."""
+) -> tuple[tuple[DriveId, datetime, float], ...]:
+    """Return a store's drives of which something was not looked at yet, the oldest first.
+
+    Returns:
+        Of each the drive, when the last of what waits came, and how many seconds wait.
+    """
     rows = connection.execute(
-        f"""select w.drive_id, min(w.received_at) as received_at from ({_WAITING}) w
-        where left_s > %(least)s group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
+        f"""select w.drive_id, max(w.received_at) as received_at, sum(left_s) as left_s
+        from ({_WAITING}) w where left_s > %(least)s
+        group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
         {"owner": owner, "store": store, "least": _LEAST_S},
     )
-    return tuple(DriveId(row["drive_id"]) for row in rows)
+    return tuple(
+        (DriveId(row["drive_id"]), row["received_at"], float(row["left_s"])) for row in rows
+    )
 
 
 def ungathered_drives(

@@ -39,6 +39,7 @@ _LOGGED = {
     "person_word": "word_id",
     "agreement": "agreement_id",
     "agreement_ended": "agreement_id",
+    "work_asked": "asked_id",
 }
 _AT_ONCE = 1000
 

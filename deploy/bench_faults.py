@@ -1,0 +1,326 @@
+"""`roadwear bench faults`: workers killed, the server started anew, the database stopped.
+
+A real Prefect server on PostgreSQL, two real workers, real footage that was handed in.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import av
+import httpx
+import psycopg
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from deploy.bench_house import House, bench_house
+from deploy.bench_intake import free_port, handed_in
+from deploy.doors import progress, say
+from deploy.processing import store_of
+from flows.ops import DEPLOYMENTS, POOL, SERVER_SETTINGS, faults_of, set_up
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.adapters.postgres.work import load_all_waiting
+from pipeline.domain.errors import OutageError
+from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
+from pipeline.simulator.footage import street_painter, write_clip
+from pipeline.simulator.making import make_street
+from pipeline.simulator.surface import paint_surface
+
+_STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
+_START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 15.0
+_DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 300.0
+_APART = timedelta(hours=1)
+_LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
+_RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+
+
+@dataclass(slots=True)
+class Process:
+    """A program of its own, with its children, that can be killed and started again."""
+
+    arguments: list[str]
+    environment: Mapping[str, str]
+    log: Path
+    _running: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> None:
+        """Start it; what it says is added to its log."""
+        with self.log.open("ab") as out:
+            self._running = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "prefect", *self.arguments],
+                env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd="/",
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """Kill it and all that it started, without a word of warning."""
+        if self._running is not None:
+            os.killpg(self._running.pid, signal.SIGKILL)
+            self._running.wait()
+
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Return drive, number and what became of it, of every piece that the log tells of."""
+        return _LINE.findall(self.log.read_text("utf-8", errors="replace"))
+
+
+@dataclass(slots=True, kw_only=True)
+class Works:
+    """The server, the workers, and what is done to them."""
+
+    house: House
+    server: Process
+    workers: list[Process]
+    address: str
+    done: Counter[str] = field(default_factory=Counter)
+
+    def restart_server(self) -> None:
+        """Kill Prefect's server and start it anew."""
+        self.server.kill()
+        self.server.start()
+        self.wait_for_server()
+        self.done["server restarts"] += 1
+
+    def stop_database(self) -> None:
+        """Stop PostgreSQL, ours and Prefect's, for a minute."""
+        self.house.cluster.stop()
+        time.sleep(_DATABASE_GONE_S)
+        self.house.cluster.start()
+        self.done["database stops"] += 1
+
+    def kill_worker(self) -> None:
+        """Kill the worker that has just begun a piece, and start it anew."""
+        until = time.monotonic() + _CALM_S
+        while time.monotonic() < until:
+            for worker in self.workers:
+                said = worker.lines()
+                if said and said[-1][2] == "begins":
+                    worker.kill()
+                    worker.start()
+                    self.done["kills"] += 1
+                    return
+            time.sleep(0.02)
+        raise OutageError("no worker began a piece within five minutes")
+
+    def wait_for_server(self) -> None:
+        """Return once the server answers.
+
+        Raises:
+            OutageError: It does not.
+        """
+        until = time.monotonic() + _START_S
+        while time.monotonic() < until:
+            try:
+                if httpx.get(f"{self.address}/ready", timeout=2).is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.2)
+        raise OutageError(f"Prefect's server does not start: {self.server.log}")
+
+    def waiting(self) -> int:
+        """Return how many drives wait.
+
+        Raises:
+            OutageError: The database does not answer for a minute.
+        """
+        store, until = store_of(self.house.settings), time.monotonic() + _DATABASE_GONE_S
+        while True:
+            try:
+                return len(load_all_waiting(self.house.database, store))
+            except OutageError:
+                # Connections from before the database was stopped are gone.
+                if time.monotonic() > until:
+                    raise
+
+
+def bench_faults(clips: int, kills: int) -> dict[str, dict[str, float]]:
+    """Do to the works what happens to works; is every clip done, and each piece once?"""
+    with bench_house() as house:
+        card = house.folder / "card"
+        _write_card(card, clips)
+        handed_in(house, card)
+        with _works(house) as works:
+            before = works.waiting()
+            began = time.monotonic()
+            _wreck(works, kills)
+            seconds = time.monotonic() - began
+            calm_s = _until_calm()
+            return {"faults": _found(works, before, seconds, calm_s)}
+
+
+def _write_card(card: Path, clips: int) -> None:
+    """Write one rendered drive so often, each at another hour: other bytes, other drives."""
+    card.mkdir()
+    street = make_street(11, length_m=_STREET_M, holes=12, manholes=2, patches=2, shadows=2)
+    rig = simulated_rig()
+    driven = Pass(street, PassRules(speed_mps=9.0), seed=5)
+    first = card.parent / "drive.mp4"
+    with progress("Rendering one drive (frames)", driven.duration_s * 10) as bar:
+        write_clip(
+            driven, rig, street_painter(paint_surface(street), rig), first, fps=10,
+            on_frame=lambda _done, _all: bar.advance(bar.task_ids[0]),
+        )  # fmt: skip
+    start = datetime.now(UTC).replace(microsecond=0) - _APART * (clips + 1)
+    for number in range(clips):
+        began = start + _APART * number
+        _again(first, card / f"{number:03}.mp4", began)
+        later = Pass(street, PassRules(speed_mps=9.0), seed=5, started_at=began)
+        track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
+        (card / f"{number:03}.gpx").write_bytes(track)
+
+
+def _again(first: Path, path: Path, began: datetime) -> None:
+    """Write a clip anew as if it had begun at another time."""
+    with av.open(str(first)) as given, av.open(str(path), "w") as out:
+        out.metadata["creation_time"] = f"{began:%Y-%m-%dT%H:%M:%SZ}"
+        stream = out.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+
+
+@contextmanager
+def _works(house: House) -> Iterator[Works]:
+    """Start Prefect's server on a database of its own, set it up, and start two workers."""
+    known, port = house.cluster.start(), free_port()
+    with psycopg.connect(known.owner_url, autocommit=True) as admin:
+        admin.execute("create database prefect")
+    address = f"http://127.0.0.1:{port}/api"
+    database = known.owner_url.rpartition("/")[0].replace("postgresql:", "postgresql+asyncpg:")
+    settings = house.settings
+    environment = {
+        **SERVER_SETTINGS,
+        "PREFECT_HOME": str(house.folder / "prefect"),
+        "PREFECT_API_URL": address,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"{database}/prefect",
+        "ROADWEAR_HOME": str(settings.home),
+        "ROADWEAR_DATABASE_URL": settings.database_url or "",
+        "ROADWEAR_FREE_GIB": str(settings.free_gib),
+        "ROADWEAR_PIECE_S": str(_PIECE_S),
+        "ROADWEAR_SPACING_M": str(_SPACING_M),
+    }
+    with ExitStack() as stack:
+        stack.enter_context(temporary_settings({PREFECT_API_URL: address}))
+        arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        works = Works(
+            house=house,
+            server=Process(arguments, environment, house.folder / "server.log"),
+            workers=[
+                Process(
+                    ["worker", "start", "--pool", POOL, "--name", name, "--limit", "1"],
+                    environment, house.folder / f"{name}.log",
+                )
+                for name in ("first", "second")
+            ],
+            address=address,
+        )  # fmt: skip
+        works.server.start()
+        stack.callback(works.server.kill)
+        works.wait_for_server()
+        os.environ["PREFECT_API_URL"] = address
+        stack.callback(os.environ.pop, "PREFECT_API_URL", None)
+        _asked(set_up)
+        for worker in works.workers:
+            worker.start()
+            stack.callback(worker.kill)
+        time.sleep(10)
+        for fault in _asked(faults_of):
+            say(f"roadwear: {fault}")
+        yield works
+
+
+def _wreck(works: Works, kills: int) -> None:
+    """Do one thing after another to the works until all is done; ask for a night so often."""
+    deeds: list[Callable[[], None]] = [works.kill_worker] * kills
+    deeds.insert(kills // 4, works.restart_server)
+    deeds.insert(kills // 2 + 1, works.stop_database)
+    deeds.insert(kills, works.restart_server)
+    until = time.monotonic() + _AT_MOST_S
+    every_drive = works.waiting()
+    last_deed = last_night = 0.0
+    with progress("Drives", every_drive) as bar:
+        while time.monotonic() < until:
+            if time.monotonic() - last_night > _NIGHT_EVERY_S:
+                with suppress(httpx.HTTPError):
+                    _asked(_ask_for_a_night)
+                last_night = time.monotonic()
+                left = works.waiting()
+                bar.update(bar.task_ids[0], completed=every_drive - left)
+                if not left and not deeds:
+                    return
+            if deeds and time.monotonic() - last_deed > _BETWEEN_S and last_night:
+                deeds.pop(0)()
+                last_deed = time.monotonic()
+            time.sleep(0.2)
+    raise OutageError(f"{works.waiting()} drives are still not done after an hour")
+
+
+async def _ask_for_a_night(client: PrefectClient) -> tuple[str, ...]:
+    deployment = await client.read_deployment_by_name(DEPLOYMENTS[1])
+    await client.create_flow_run_from_deployment(deployment.id)
+    return ()
+
+
+async def _running(client: PrefectClient) -> tuple[str, ...]:
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_RUNNING)))
+    return tuple(str(run.id) for run in await client.read_flow_runs(flow_run_filter=wanted))
+
+
+async def _slots(client: PrefectClient) -> tuple[str, ...]:
+    limits = await client.read_global_concurrency_limits(limit=200, offset=0)
+    return tuple(one.name for one in limits for _ in range(one.active_slots))
+
+
+def _until_calm() -> float:
+    """Wait until no run is called running any more; return how long that took, seconds."""
+    began = time.monotonic()
+    while _asked(_running) and time.monotonic() - began < _CALM_S:
+        time.sleep(2)
+    return time.monotonic() - began
+
+
+def _asked(what: Callable[[PrefectClient], object]) -> tuple[str, ...]:
+    async def ask() -> tuple[str, ...]:
+        async with get_client() as client:
+            return await what(client)  # type: ignore[misc,no-any-return]
+
+    return anyio.run(ask)
+
+
+def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str, float]:
+    with psycopg.connect(works.house.cluster.start().owner_url) as connection:
+        pieces = connection.execute(
+            "select count(*), count(*) filter (where n > 1) from (select count(*) as n "
+            "from roadwear.run group by owner_id, clip_sha256, from_pts) r"
+        ).fetchone()
+    told = Counter(line[2] for worker in works.workers for line in worker.lines())
+    stored, twice = pieces or (0, 0)
+    return {
+        "drives": drives,
+        "drives done": drives - works.waiting(),
+        **works.done,
+        "pieces": stored,
+        "pieces stored twice": twice,
+        "pieces begun and lost": told["begins"] - told["is done"] - told["was"],
+        "pieces worked twice": told["is done"] - stored,
+        "runs left running": len(_asked(_running)),
+        "slots held": len(_asked(_slots)),
+        "minutes": round(seconds / 60, 1),
+        "seconds until calm": round(calm_s, 1),
+    }

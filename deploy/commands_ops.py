@@ -1,0 +1,121 @@
+"""`roadwear ops`: what Prefect needs is made and checked; what waits, failed and is tried again."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from deploy.doors import console, expected_failures, say
+from deploy.processing import store_of
+from pipeline import wiring
+from pipeline.adapters.postgres.people import person_called
+from pipeline.adapters.postgres.work import ask_again, load_all_waiting
+from pipeline.domain.errors import OutageError, RuleError
+from pipeline.domain.ids import DriveId, organisation_id
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def setup() -> None:
+    """Make in Prefect what the flows need: work pool, queues, automations, deployments.
+
+    Again is harmless: what is there is put right. PREFECT_API_URL says where the server is.
+    """
+    with expected_failures():
+        from flows.ops import set_up  # noqa: PLC0415 - Prefect takes seconds to load
+
+        for line in _asked(set_up):
+            say(line)
+
+
+@app.command()
+def check() -> None:
+    """Say what is wrong with Prefect as the flows need it, and what to do; nothing wrong is 0."""
+    with expected_failures():
+        from flows.ops import faults_of  # noqa: PLC0415 - Prefect takes seconds to load
+
+        faults = _asked(faults_of)
+        for fault in faults:
+            say(f"roadwear: {fault}")
+        if faults:
+            raise OutageError(f"{len(faults)} things are to be put right")
+        say("All is as it has to be.")
+
+
+@app.command()
+def env() -> None:
+    """Print the settings with which Prefect's server is to be started, as NAME=VALUE lines."""
+    from flows.ops import SERVER_SETTINGS  # noqa: PLC0415 - Prefect takes seconds to load
+
+    for name, value in SERVER_SETTINGS.items():
+        print(f"{name}={value}")
+
+
+@app.command()
+def waiting() -> None:
+    """Show which drives wait, and what became of them so far. Needs no Prefect."""
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        drives = load_all_waiting(wiring.database(settings), store_of(settings))
+        if not drives:
+            say("Nothing waits.")
+            return
+        table = Table("drive", "received", "minutes", "last", "why")
+        for one in drives:
+            last = one.said[-1] if one.said else None
+            table.add_row(
+                str(one.drive_id), f"{one.received_at:%Y-%m-%d %H:%M}", f"{one.waiting_s / 60:.1f}",
+                last.kind.words if last else "–", last.sentence if last else "",
+            )  # fmt: skip
+        console.print(table)
+        for_a_person = sum(one.needs_a_person for one in drives)
+        if for_a_person:
+            say(f"{for_a_person} are not tried again by themselves: roadwear ops retry DRIVE")
+
+
+@app.command()
+def retry(
+    drive: Annotated[UUID, typer.Argument(help="The drive, as roadwear ops waiting shows it.")],
+    owner: Annotated[str, typer.Option(help="Whose footage it is.")],
+    by: Annotated[str, typer.Option(help="Who asks: their email address.")],
+) -> None:
+    """Ask for another try of a drive that failed. It is begun by the next process-night."""
+    with expected_failures():
+        settings, owner_id = wiring.Settings.from_env(), organisation_id(owner)
+        with wiring.database(settings).acting_for(owner_id) as connection:
+            person = person_called(connection, by)
+            if person is None:
+                raise RuleError(f"{owner} has nobody with the address {by}")
+            ask_again(connection, person, DriveId(drive), wiring.clock().now())
+        say("It is begun by the next process-night, or by roadwear process.")
+
+
+def _asked(what: Callable[..., Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:
+    """Ask Prefect's server.
+
+    Raises:
+        OutageError: It does not answer, or nobody said where it is.
+    """
+    import anyio  # noqa: PLC0415
+    import httpx  # noqa: PLC0415
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise OutageError(
+            "where Prefect's server is was not said: set PREFECT_API_URL, http://host:4200/api"
+        )
+
+    async def ask() -> tuple[str, ...]:
+        async with get_client() as client:
+            return await what(client)
+
+    try:
+        return anyio.run(ask)
+    except httpx.HTTPError as error:
+        raise OutageError(
+            f"Prefect's server does not answer at {os.environ['PREFECT_API_URL']}: is it running?"
+        ) from error

@@ -1,0 +1,183 @@
+"""What Prefect has to have and to be: made, and checked. Server settings, pool, automations."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import StateType, WorkPool
+from prefect.events.actions import ChangeFlowRunState
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from pipeline.domain.errors import OutageError
+
+POOL = "cpu"
+# What is promised for the morning goes before what can wait; the clock itself before both.
+QUEUES: Mapping[str, int] = {"clock": 1, "drives": 2, "studies": 3}
+DEPLOYMENTS = ("process-drive/process-drive", "process-night/process-night")
+HEARTBEAT_S = 30
+# Four heartbeats missed: a run that is silent for so long has lost its worker.
+SILENT = timedelta(seconds=4 * HEARTBEAT_S)
+SILENT_NAME = "roadwear: a run that fell silent has crashed"
+_LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
+# What a server of ours is started with. Leases are kept on disk, so that a slot is given back
+# though the server was started anew; old runs are cleared away; nobody is told anything.
+SERVER_SETTINGS: Mapping[str, str] = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": _LEASES_ON_DISK,
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
+}
+_DECLARED = Path(__file__).parents[1] / "deploy" / "prefect.yaml"
+_WORKER_SILENT = timedelta(minutes=2)
+
+
+def silent_runs() -> AutomationCore:
+    """Return the automation by which a run whose worker is gone is no longer called running.
+
+    Prefect's own servers have none. The window is four times the heartbeat; any event of the run
+    is a sign of life, since states have names of their own.
+    """
+    return AutomationCore(
+        name=SILENT_NAME,
+        description="Its worker was lost. process-night begins the drive anew.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
+            match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=SILENT,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                name="Crashed",
+                force=True,
+                message="No heartbeat: its worker is gone.",
+            )
+        ],
+    )
+
+
+async def set_up(client: PrefectClient) -> tuple[str, ...]:
+    """Make what is missing, and put right what is otherwise; return what was done.
+
+    Raises:
+        OutageError: The deployments cannot be made.
+    """
+    done = []
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        done.append(f"work pool {POOL} made")
+    except ObjectAlreadyExists:
+        done.append(f"work pool {POOL} was there")
+    there = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}
+    for name, priority in QUEUES.items():
+        if name not in there:
+            await client.create_work_queue(name=name, work_pool_name=POOL, priority=priority)
+            done.append(f"queue {name} made")
+        elif there[name].priority != priority:
+            await client.update_work_queue(there[name].id, priority=priority)
+            done.append(f"queue {name}: priority {priority}")
+    wanted = silent_runs()
+    known = await client.read_automations_by_name(SILENT_NAME)
+    for one in known[1:]:
+        await client.delete_automation(one.id)
+    if known:
+        await client.update_automation(known[0].id, wanted)
+    else:
+        await client.create_automation(wanted)
+    done.append("automation for silent runs " + ("put right" if known else "made"))
+    _deploy()
+    return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
+
+
+async def faults_of(client: PrefectClient) -> tuple[str, ...]:
+    """Return, in sentences, what is not as it has to be, each with what to do about it."""
+    found = _faults_of_settings((await client.request("GET", "/admin/settings")).json())
+    try:
+        pool: WorkPool | None = await client.read_work_pool(POOL)
+    except ObjectNotFound:
+        pool = None
+    if pool is None:
+        return (*found, f"There is no work pool {POOL}: run roadwear ops setup.")
+    if pool.is_paused:
+        found.append(f"The work pool {POOL} is paused: prefect work-pool resume {POOL}")
+    queues = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}
+    found += [
+        f"There is no queue {name} in {POOL}: run roadwear ops setup."
+        for name in QUEUES
+        if name not in queues
+    ]
+    found += [f"The queue {q.name} is paused." for q in queues.values() if q.is_paused]
+    found += await _faults_of_workers(client)
+    found += await _faults_of_deployments(client)
+    known = await client.read_automations_by_name(SILENT_NAME)
+    if len(known) != 1 or not known[0].enabled:
+        found.append(
+            "No automation, or more than one, ends runs that fell silent: they would stay "
+            "“Running” for ever. Run roadwear ops setup."
+        )
+    return tuple(found)
+
+
+def _faults_of_settings(settings: Mapping[str, Any]) -> list[str]:
+    server = settings["server"]
+    found = []
+    if not server["concurrency"]["lease_storage"].endswith(".filesystem"):
+        found.append(
+            "The server keeps leases in its memory: a slot that is held while it is started anew "
+            "is never given back. Start it with what roadwear ops env prints."
+        )
+    if "flow_runs" not in server["services"]["db_vacuum"]["enabled"]:
+        found.append(
+            "The server never clears old runs away, so that its database grows without end. "
+            "Start it with what roadwear ops env prints."
+        )
+    if server["analytics_enabled"]:
+        found.append("The server reports its use to its makers: see roadwear ops env.")
+    return found
+
+
+async def _faults_of_workers(client: PrefectClient) -> list[str]:
+    workers = await client.read_workers_for_work_pool(POOL)
+    since = datetime.now(UTC) - _WORKER_SILENT
+    alive = [one for one in workers if one.last_heartbeat_time and one.last_heartbeat_time > since]
+    if alive:
+        return []
+    return [f"No worker was heard from in the last 2 minutes: prefect worker start --pool {POOL}"]
+
+
+async def _faults_of_deployments(client: PrefectClient) -> list[str]:
+    found = []
+    for name in DEPLOYMENTS:
+        try:
+            deployment = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            found.append(f"{name} is not deployed: run roadwear ops setup.")
+            continue
+        if deployment.paused:
+            found.append(f"{name} is paused: prefect deployment schedule resume, or its page.")
+    return found
+
+
+def _deploy() -> None:
+    """Deploy what `prefect.yaml` declares, by Prefect's own command."""
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [
+            sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
+            "--prefect-file", str(_DECLARED),
+        ],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise OutageError(f"the flows cannot be deployed: {''.join(last)}")

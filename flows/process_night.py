@@ -1,0 +1,92 @@
+"""process-night: what came in is begun, each council in its turn, and what was lost is found.
+
+What waits stands in PostGIS. Prefect is handed a little of it at a time, so that the order can
+follow what comes meanwhile; what it has lost is told, and begun anew.
+"""
+
+from collections import Counter
+from typing import Annotated
+
+from prefect import flow, get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from pydantic import Field
+
+from flows.in_hand import begin, is_over, runs_in_hand
+from flows.telling import say, without_words
+from pipeline import wiring
+from pipeline.adapters.postgres.work import load_all_waiting
+from pipeline.domain.ids import OrganisationId
+from pipeline.domain.work import WaitingDrive, WorkKind
+from pipeline.stages.queue_up import queue_up
+
+
+@flow(name="process-night")
+def process_night(
+    places: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="So many drives at most are handed to the workers before they have begun.",
+        ),
+    ] = 4,
+) -> dict[str, int]:
+    """Begin the drives that wait, fairly between councils, and find those that were lost.
+
+    Args:
+        places: So many drives at most wait in Prefect for a worker; the others wait in PostGIS.
+
+    Returns:
+        Counts: waiting, in_hand, lost, begun, for_a_person.
+    """  # fmt: skip
+    with without_words():
+        return hand_out(places)
+
+
+def hand_out(places: int) -> dict[str, int]:
+    """Do what `process_night` does.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    settings, log = wiring.Settings.from_env(), get_run_logger()
+    database, store = wiring.database(settings), wiring.footage_store(settings).store_id
+    with get_client(sync_client=True) as client:
+        runs = runs_in_hand(client)
+        in_hand = {run.drive_id for run in runs}
+        waiting = load_all_waiting(database, store)
+        lost = [one for one in waiting if one.drive_id not in in_hand and is_lost(client, one)]
+        for one in lost:
+            run = one.said[-1].flow_run_id
+            say(settings, (one.owner_id, one.drive_id), WorkKind.LOST, run=run)
+            log.warning("drive %s was lost with run %s", one.drive_id, run)
+        waiting = load_all_waiting(database, store) if lost else waiting
+        load: Counter[OrganisationId] = Counter()
+        for one in waiting:
+            load[one.owner_id] += round(one.waiting_s) if one.drive_id in in_hand else 0
+        free = [one for one in waiting if one.drive_id not in in_hand and not one.needs_a_person]
+        unbegun = sum(not run.is_begun for run in runs)
+        chosen = queue_up(free, in_hand_s=load, places=max(0, places - unbegun))
+        for one in chosen:
+            begun = begin(client, one)
+            if begun is None:
+                say(settings, (one.owner_id, one.drive_id), WorkKind.LOST, run=None)
+            log.info("drive %s: %s", one.drive_id, begun and begun.run_id)
+    return {
+        "waiting": len(waiting),
+        "in_hand": len(in_hand),
+        "lost": len(lost),
+        "begun": len(chosen),
+        "for_a_person": sum(one.needs_a_person for one in waiting),
+    }
+
+
+def is_lost(client: SyncPrefectClient, drive: WaitingDrive) -> bool:
+    """Return whether work on a drive was begun by a run that is over without a word."""
+    last = drive.said[-1] if drive.said else None
+    return (
+        last is not None
+        and last.kind is WorkKind.BEGUN
+        and last.flow_run_id is not None
+        and is_over(client, last.flow_run_id)
+    )

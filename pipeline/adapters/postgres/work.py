@@ -1,0 +1,176 @@
+"""The work on drives: what waits, and what became of it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from pipeline.adapters.postgres.backlog import ungathered_drives, waiting_footage
+from pipeline.adapters.postgres.database import Connection, Database
+from pipeline.adapters.postgres.people import Person
+from pipeline.adapters.postgres.receiving import all_organisations
+from pipeline.domain.errors import RuleError
+from pipeline.domain.ids import DriveId, OrganisationId, StoreId
+from pipeline.domain.work import WaitingDrive, WorkKind, WorkWord
+
+
+def say_work(
+    connection: Connection, owner: OrganisationId, drive_id: DriveId, word: WorkWord
+) -> None:
+    """Keep what became of the work on a drive."""
+    connection.execute(
+        "insert into roadwear.drive_work (work_id, owner_id, drive_id, kind, sentence, "
+        "flow_run_id, happened_at) values (%s, %s, %s, %s, %s, %s, %s)",
+        (
+            uuid4(), owner, drive_id, word.kind, word.sentence, word.flow_run_id, word.happened_at,
+        ),
+    )  # fmt: skip
+
+
+def ask_again(connection: Connection, person: Person, drive_id: DriveId, now: datetime) -> None:
+    """Keep that a person asks for another try of a drive.
+
+    Raises:
+        RuleError: Their organisation has no such drive.
+    """
+    kept = connection.execute(
+        "insert into roadwear.work_asked (asked_id, owner_id, drive_id, person_id, asked_at) "
+        "select %s, owner_id, drive_id, %s, %s from roadwear.drive "
+        "where drive_id = %s and owner_id = %s returning asked_id",
+        (uuid4(), person.person_id, now, drive_id, person.organisation_id),
+    ).fetchone()
+    if kept is None:
+        raise RuleError("There is no such drive of yours.")
+
+
+def load_work(
+    connection: Connection, owner: OrganisationId, drives: Sequence[DriveId]
+) -> dict[DriveId, tuple[WorkWord, ...]]:
+    """Return what became of drives, the first first."""
+    rows = connection.execute(
+        "select drive_id, kind, sentence, flow_run_id, happened_at, recorded_at "
+        "from roadwear.drive_work where owner_id = %(owner)s and drive_id = any(%(drives)s) "
+        "union all select drive_id, 'asked', '', null, asked_at, recorded_at "
+        "from roadwear.work_asked where owner_id = %(owner)s and drive_id = any(%(drives)s) "
+        "order by happened_at, recorded_at",
+        {"owner": owner, "drives": list(drives)},
+    )
+    found: dict[DriveId, list[WorkWord]] = defaultdict(list)
+    for row in rows:
+        word = WorkWord(
+            kind=WorkKind(row["kind"]),
+            sentence=row["sentence"],
+            flow_run_id=row["flow_run_id"],
+            happened_at=row["happened_at"],
+        )
+        found[DriveId(row["drive_id"])].append(word)
+    return {drive: tuple(words) for drive, words in found.items()}
+
+
+def load_waiting(
+    connection: Connection, owner: OrganisationId, store: StoreId
+) -> tuple[WaitingDrive, ...]:
+    """Return an owner's drives of which something was not looked at yet, the oldest first."""
+    waiting = waiting_footage(connection, owner, store)
+    said = load_work(connection, owner, [drive for drive, _, _ in waiting])
+    return tuple(
+        WaitingDrive(
+            owner_id=owner,
+            drive_id=drive,
+            received_at=received_at,
+            waiting_s=left_s,
+            said=said.get(drive, ()),
+        )
+        for drive, received_at, left_s in waiting
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneWork:
+    """What was looked at in some time.
+
+    Attributes:
+        drives: How many were done.
+        footage_s: Seconds of footage that were looked at, of these and of others.
+    """
+
+    drives: int
+    footage_s: float
+
+
+def load_done(connection: Connection, owner: OrganisationId, since: datetime) -> DoneWork:
+    """Return what of an owner's footage was looked at since an instant."""
+    row = connection.execute(
+        "select (select count(distinct w.drive_id) from roadwear.drive_work w "
+        "where w.owner_id = %(owner)s and w.kind = 'done' and w.happened_at >= %(since)s) "
+        "as drives, (select coalesce(sum((r.to_pts - r.from_pts) * c.time_base_num::float8 "
+        "/ c.time_base_den), 0) from roadwear.run r join roadwear.clip c "
+        "on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256 "
+        "where r.owner_id = %(owner)s and r.recorded_at >= %(since)s and r.mark = 'live') "
+        "as footage_s",
+        {"owner": owner, "since": since},
+    ).fetchone()
+    return DoneWork(
+        drives=row["drives"] if row else 0, footage_s=float(row["footage_s"]) if row else 0.0
+    )
+
+
+def load_vehicles(
+    connection: Connection, owner: OrganisationId, drives: Sequence[DriveId]
+) -> dict[DriveId, str]:
+    """Return the fleet numbers of the vehicles of drives."""
+    rows = connection.execute(
+        "select d.drive_id, v.fleet_number from roadwear.drive d "
+        "join roadwear.vehicle v using (vehicle_id) where d.owner_id = %s and d.drive_id = any(%s)",
+        (owner, list(drives)),
+    )
+    return {DriveId(row["drive_id"]): row["fleet_number"] for row in rows}
+
+
+def load_all_waiting(database: Database, store: StoreId) -> tuple[WaitingDrive, ...]:
+    """Return every drive of a store that waits, with what became of it so far.
+
+    Args:
+        database: Of all organisations.
+        store: Where the footage lies.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    everybody = all_organisations(database)
+    found: dict[DriveId, WaitingDrive] = {}
+    for owner in everybody:
+        with database.acting_for(owner) as connection:
+            found |= {one.drive_id: one for one in load_waiting(connection, owner, store)}
+    ungathered: dict[OrganisationId, set[DriveId]] = defaultdict(set)
+    for authority in everybody:
+        with database.acting_for(authority) as connection:
+            for owner, drive in ungathered_drives(connection, authority):
+                ungathered[owner].add(drive)
+    for owner, drives in ungathered.items():
+        with database.acting_for(owner) as connection:
+            found |= _to_gather(connection, owner, sorted(drives - found.keys()))
+    return tuple(found.values())
+
+
+def _to_gather(
+    connection: Connection, owner: OrganisationId, drives: Sequence[DriveId]
+) -> dict[DriveId, WaitingDrive]:
+    """Return drives that were looked at, but not gathered."""
+    rows = connection.execute(
+        "select drive_id, max(received_at) as received_at from roadwear.clip "
+        "where owner_id = %s and drive_id = any(%s) group by drive_id",
+        (owner, list(drives)),
+    ).fetchall()
+    said = load_work(connection, owner, drives)
+    return {
+        row["drive_id"]: WaitingDrive(
+            owner_id=owner,
+            drive_id=row["drive_id"],
+            received_at=row["received_at"],
+            waiting_s=0.0,
+            said=said.get(row["drive_id"], ()),
+        )
+        for row in rows
+    }

@@ -1,0 +1,133 @@
+"""Operations: is last night's footage done, what failed and why, which vehicles are silent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+
+from pipeline.adapters.postgres.backlog import load_backlog
+from pipeline.adapters.postgres.fleet import VehicleHealth, load_health
+from pipeline.adapters.postgres.work import ask_again, load_done, load_vehicles, load_waiting
+from pipeline.domain.decisions import Role
+from pipeline.domain.ids import DriveId
+from pipeline.domain.uk_time import by_when
+from pipeline.domain.work import WaitingDrive, WorkKind, promised_by
+from pipeline.review.desk import Desk, require_csrf
+from pipeline.review.words import instant_words
+
+_DAY = timedelta(days=1)
+_SILENT, _KNOWN = timedelta(days=3), timedelta(days=28)
+_MOST_ROWS = 200
+
+
+class RetryForm(BaseModel):
+    """What a person sends in to ask for another try."""
+
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRow:
+    """A drive that waits, as the page shows it.
+
+    Attributes:
+        state: What became of it last.
+        sentence: Why.
+        is_late: It was promised for an earlier moment.
+    """
+
+    drive_id: DriveId
+    vehicle: str
+    received: str
+    minutes: str
+    promised: str
+    state: str
+    sentence: str
+    is_late: bool
+    needs_a_person: bool
+
+
+def add_operations(app: FastAPI, desk: Desk) -> None:
+    """Add the page."""
+
+    @app.get("/operations")
+    def operations_page(request: Request) -> Response:
+        person = desk.person_with(request, Role.OPERATIONS, Role.ADMIN)
+        owner, now = person.organisation_id, desk.clock.now()
+        with desk.database.acting_for(owner) as connection:
+            waiting = load_waiting(connection, owner, desk.store)
+            shown = sorted(waiting, key=lambda one: (not one.needs_a_person, one.received_at))
+            shown = shown[:_MOST_ROWS]
+            vehicles = load_vehicles(connection, owner, [one.drive_id for one in shown])
+            backlog = load_backlog(connection, owner, desk.store, now)
+            done = load_done(connection, owner, now - _DAY)
+            health = load_health(connection, owner, now - _KNOWN)
+        done_at = backlog.done_at(now)
+        return desk.page(
+            request, "operations.html",
+            promise=promise_words(waiting, now),
+            waiting=len(waiting), waiting_hours=f"{backlog.waiting_s / 3600:.1f}",
+            clear=None if done_at is None else by_when(done_at, now),
+            rate=None if backlog.rate is None else f"{backlog.rate:.1f}",
+            done=done.drives, done_hours=f"{done.footage_s / 3600:.1f}",
+            for_a_person=sum(one.needs_a_person for one in waiting),
+            rows=[_row(one, vehicles.get(one.drive_id, ""), now) for one in shown],
+            silent=silent_words(health, now), vehicles=len(health),
+            may_ask=Role.OPERATIONS in person.roles,
+        )  # fmt: skip
+
+    @app.post("/operations/drives/{drive_id}/retry")
+    def retry_form(
+        request: Request, drive_id: UUID, form: Annotated[RetryForm, Form()]
+    ) -> Response:
+        require_csrf(request, form.csrf)
+        person = desk.person_with(request, Role.OPERATIONS)
+        with desk.database.acting_for(person.organisation_id) as connection:
+            ask_again(connection, person, DriveId(drive_id), desk.clock.now())
+        return RedirectResponse("/operations", status_code=303)
+
+
+def promise_words(waiting: Sequence[WaitingDrive], now: datetime) -> str:
+    """Return whether what was promised by now is done, as a sentence."""
+    late = [one for one in waiting if promised_by(one.received_at) <= now]
+    if not late:
+        return "All footage that came in by 18:00 was done by 06:30 of the next morning, or is now."
+    hours = sum(one.waiting_s for one in late) / 3600
+    many = "1 drive that was" if len(late) == 1 else f"{len(late)} drives that were"
+    verb = "is" if len(late) == 1 else "are"
+    return f"{many} promised for 06:30 {verb} not done: {hours:.1f} hours of footage."
+
+
+def silent_words(health: Sequence[VehicleHealth], now: datetime) -> list[str]:
+    """Return which vehicles were not heard from for three days, in sentences."""
+    told = []
+    for one in health:
+        if one.last_heard_at is None:
+            told.append(f"{one.vehicle}: not heard from in the last {_KNOWN.days} days.")
+        elif now - one.last_heard_at > _SILENT:
+            told.append(f"{one.vehicle}: last heard from {instant_words(one.last_heard_at)}.")
+    return told
+
+
+def _row(one: WaitingDrive, vehicle: str, now: datetime) -> WorkRow:
+    last = one.said[-1] if one.said else None
+    state = "Waits" if last is None else f"{last.kind.words}, {instant_words(last.happened_at)}"
+    if last is not None and last.kind is WorkKind.BEGUN:
+        state = f"Being looked at since {instant_words(last.happened_at)}"
+    promised = promised_by(one.received_at)
+    return WorkRow(
+        drive_id=one.drive_id,
+        vehicle=vehicle,
+        received=instant_words(one.received_at),
+        minutes=f"{one.waiting_s / 60:.0f}",
+        promised=by_when(promised, now),
+        state=state[0].upper() + state[1:],
+        sentence=last.sentence if last else "",
+        is_late=promised <= now,
+        needs_a_person=one.needs_a_person,
+    )
