@@ -22,6 +22,8 @@ import httpx
 import psycopg
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -44,7 +46,7 @@ from pipeline.simulator.surface import paint_surface
 
 _STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
 _START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 15.0
-_DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 300.0
+_DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 600.0
 _APART = timedelta(hours=1)
 _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
 _RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
@@ -282,6 +284,17 @@ async def _running(client: PrefectClient) -> tuple[str, ...]:
     return tuple(str(run.id) for run in await client.read_flow_runs(flow_run_filter=wanted))
 
 
+async def _by_the_clock(client: PrefectClient) -> tuple[str, ...]:
+    """Return the nights that began by their schedule."""
+    runs = await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=["process-night"])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+        ),
+    )
+    return tuple(str(run.id) for run in runs if run.auto_scheduled)
+
+
 async def _slots(client: PrefectClient) -> tuple[str, ...]:
     limits = await client.read_global_concurrency_limits(limit=200, offset=0)
     return tuple(one.name for one in limits for _ in range(one.active_slots))
@@ -291,7 +304,8 @@ def _until_calm() -> float:
     """Wait until no run is called running any more; return how long that took, seconds."""
     began = time.monotonic()
     while _asked(_running) and time.monotonic() - began < _CALM_S:
-        time.sleep(2)
+        _asked(_ask_for_a_night)
+        time.sleep(_NIGHT_EVERY_S)
     return time.monotonic() - began
 
 
@@ -321,6 +335,7 @@ def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str
         "pieces worked twice": told["is done"] - stored,
         "runs left running": len(_asked(_running)),
         "slots held": len(_asked(_slots)),
+        "nights by the clock": len(_asked(_by_the_clock)),
         "minutes": round(seconds / 60, 1),
         "seconds until calm": round(calm_s, 1),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -11,10 +12,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Crashed
 
 from pipeline.domain.ids import DriveId
 from pipeline.domain.work import WaitingDrive
@@ -25,6 +28,10 @@ _NOT_OVER = [
     StateType.CANCELLING,
 ]  # fmt: skip
 _AT_ONCE = 200
+# All runs of ours have it; prefect.yaml says so.
+TAG = "roadwear"
+# A worker that took a run starts it within seconds.
+STUCK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,32 @@ def is_over(client: SyncPrefectClient, run_id: UUID) -> bool:
     return run.state is None or run.state.is_final()
 
 
+def end_stuck(client: SyncPrefectClient, now: datetime) -> int:
+    """End the runs that a worker took and never started: it is gone, and nothing else ends them.
+
+    Args:
+        client: Of the server.
+        now: The present.
+
+    Returns:
+        How many.
+    """
+    wanted = FlowRunFilter(
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.CANCELLING])
+        ),
+        tags=FlowRunFilterTags(all_=[TAG]),
+    )
+    ended = 0
+    for run in client.read_flow_runs(flow_run_filter=wanted, limit=_AT_ONCE):
+        if run.state is not None and now - run.state.timestamp > STUCK:
+            client.set_flow_run_state(
+                run.id, Crashed(message="Taken and never started: its worker is gone."), force=True
+            )
+            ended += 1
+    return ended
+
+
 def begin(client: SyncPrefectClient, drive: WaitingDrive) -> RunInHand | None:
     """Ask for a run of a drive; twice for the same try is once.
 
@@ -73,7 +106,7 @@ def begin(client: SyncPrefectClient, drive: WaitingDrive) -> RunInHand | None:
         deployment.id,
         parameters={"organisation_id": str(drive.owner_id), "drive_id": str(drive.drive_id)},
         idempotency_key=f"{drive.drive_id}:{len(drive.said)}",
-        tags=["roadwear", f"owner:{drive.owner_id}"],
+        tags=[TAG, f"owner:{drive.owner_id}"],
     )
     if run.state is not None and run.state.is_final():
         return None

@@ -1,15 +1,23 @@
 """What Prefect has to have and to be: made, and checked. Server settings, pool, automations."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect.automations import AutomationCore, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import StateType, WorkPool
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -96,7 +104,7 @@ async def set_up(client: PrefectClient) -> tuple[str, ...]:
     else:
         await client.create_automation(wanted)
     done.append("automation for silent runs " + ("put right" if known else "made"))
-    _deploy()
+    _deploy(str(client.api_url))
     return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
 
 
@@ -166,10 +174,22 @@ async def _faults_of_deployments(client: PrefectClient) -> list[str]:
             continue
         if deployment.paused:
             found.append(f"{name} is paused: prefect deployment schedule resume, or its page.")
+        elif deployment.schedules and not await _has_a_run_ahead(client, deployment.id):
+            found.append(
+                f"{name} has no run ahead: the server's scheduler does not work. Look in its log."
+            )
     return found
 
 
-def _deploy() -> None:
+async def _has_a_run_ahead(client: PrefectClient, deployment: UUID) -> bool:
+    ahead = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+    )
+    return bool(await client.read_flow_runs(flow_run_filter=ahead, limit=1))
+
+
+def _deploy(address: str) -> None:
     """Deploy what `prefect.yaml` declares, by Prefect's own command."""
     done = subprocess.run(  # noqa: S603 - our own arguments
         [
@@ -177,6 +197,7 @@ def _deploy() -> None:
             "--prefect-file", str(_DECLARED),
         ],
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, "PREFECT_API_URL": address},
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]

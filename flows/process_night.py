@@ -11,7 +11,7 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from pydantic import Field
 
-from flows.in_hand import begin, is_over, runs_in_hand
+from flows.in_hand import begin, end_stuck, is_over, runs_in_hand
 from flows.telling import say, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.work import load_all_waiting
@@ -37,7 +37,7 @@ def process_night(
         places: So many drives at most wait in Prefect for a worker; the others wait in PostGIS.
 
     Returns:
-        Counts: waiting, in_hand, lost, begun, for_a_person.
+        Counts: waiting, in_hand, stuck, lost, begun, for_a_person.
     """  # fmt: skip
     with without_words():
         return hand_out(places)
@@ -52,6 +52,7 @@ def hand_out(places: int) -> dict[str, int]:
     settings, log = wiring.Settings.from_env(), get_run_logger()
     database, store = wiring.database(settings), wiring.footage_store(settings).store_id
     with get_client(sync_client=True) as client:
+        stuck = end_stuck(client, wiring.clock().now())
         runs = runs_in_hand(client)
         in_hand = {run.drive_id for run in runs}
         waiting = load_all_waiting(database, store)
@@ -75,6 +76,7 @@ def hand_out(places: int) -> dict[str, int]:
     return {
         "waiting": len(waiting),
         "in_hand": len(in_hand),
+        "stuck": stuck,
         "lost": len(lost),
         "begun": len(chosen),
         "for_a_person": sum(one.needs_a_person for one in waiting),

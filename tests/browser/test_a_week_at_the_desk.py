@@ -259,7 +259,7 @@ def monday(week: Week) -> None:
             keys.leads("n")
     keys.leads("u")
     ada.get_by_text("Nothing waits for a decision").wait_for()
-    assert keys.pressed <= 6 * waiting
+    assert keys.pressed <= 7 * waiting
     made = week.states()
     assert made["site_visit"] >= VISITS
     assert min(made[state] for state in ("approved", "rejected", "watched")) >= 3

@@ -46,7 +46,7 @@ def test_from_a_file_of_inspections_to_a_bundle(
     with zipfile.ZipFile(out) as files:
         answers = json.loads(files.read("answers.json"))["answers"]
         certificate = files.read("certificate.pem")
-    assert len(answers) == 11
+    assert len(answers) == 12
     assert "Ada" in json.dumps(answers[0])
     assert "cannot be written" in said(*bundle, tmp_path / "no" / "evidence.zip", code=2)
     assert "No street of the USRN 5" in said(

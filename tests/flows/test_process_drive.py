@@ -1,32 +1,33 @@
 """The flow on Prefect's own server: pieces as tasks, retries for outages alone."""
 
+import json
 import os
-from collections.abc import Iterator
+import time
+import traceback
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 from prefect import flow, task
+from prefect.client.orchestration import get_client
 from prefect.logging import disable_run_logger
-from prefect.testing.utilities import prefect_test_harness
 
 from deploy.commands_roads import load
 from deploy.ingest import receive
+from flows.ops import DEPLOYMENTS, HEARTBEAT_S, QUEUES
 from flows.process_drive import only_outages, process_drive
+from flows.telling import ToldError, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
+from pipeline.adapters.postgres.work import load_work
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import organisation_id
+from pipeline.domain.work import WorkKind
 from tests.roads import roads_along
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=90):
-        yield
 
 
 @pytest.fixture
@@ -93,24 +94,80 @@ def test_outages_are_tried_again_and_nothing_else(error: type[Exception], tries:
     def fails() -> None:
         nonlocal tried
         tried += 1
-        raise error("no")
+        with without_words():
+            raise error("no")
 
     @flow
     def run() -> None:
         fails()
 
-    with disable_run_logger(), pytest.raises(error):
+    with disable_run_logger(), pytest.raises(ToldError):
         run()
 
     assert tried == tries
 
 
-def test_the_deployment_points_at_the_flow() -> None:
+@pytest.mark.parametrize("error", [InputError, OutageError, ValueError])
+def test_prefect_is_told_nothing_of_files_places_or_people(error: type[Exception]) -> None:
+    @flow(name="fails")
+    def fails() -> None:
+        with without_words():
+            raise error("Mrs Planted of 1 Planted Lane, planted.mp4")
+
+    state = fails(return_state=True)
+
+    assert "lanted" not in str(state)
+    with pytest.raises(ToldError) as raised:
+        state.result()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "lanted" not in shown
+    with get_client(sync_client=True) as client:
+        time.sleep(3)  # logs are sent a little later
+        logs = client.request("POST", "/logs/filter", json={}).json()
+        runs = client.request("POST", "/flow_runs/filter", json={}).json()
+    assert logs and runs
+    assert "lanted" not in json.dumps([logs, runs])
+
+
+def test_footage_that_is_gone_is_told_to_people_and_not_to_prefect(
+    settings: wiring.Settings, street_footage: Path, tmp_path: Path
+) -> None:
+    clip = tmp_path / "planted.mp4"
+    clip.write_bytes((street_footage / "clip.mp4").read_bytes())
+    batch = receive(
+        [clip], owner="depot", authority="depot", vehicle="1",
+        track=street_footage / "track.gpx", rig=street_footage / "rig.toml", started_at=None,
+        settings=settings,
+    )  # fmt: skip
+    clip.unlink()
+    depot, drive = organisation_id("depot"), batch.received.drive.drive_id
+
+    with disable_run_logger():
+        state = process_drive(depot, drive, return_state=True)
+
+    assert state.is_failed()
+    assert "planted" not in str(state.message)
+    with wiring.database(settings).acting_for(depot) as connection:
+        begun, failed = load_work(connection, depot, [drive])[drive]
+    assert (begun.kind, failed.kind) == (WorkKind.BEGUN, WorkKind.FAILED)
+    assert "planted.mp4" in failed.sentence
+    assert begun.flow_run_id == failed.flow_run_id is not None
+    wiring.database(settings).close()
+
+
+def test_the_deployments_point_at_the_flows_that_are_checked() -> None:
     root = Path(__file__).parents[2]
     declared = yaml.safe_load((root / "deploy" / "prefect.yaml").read_text())
 
-    (deployment,) = declared["deployments"]
-    module, _, name = deployment["entrypoint"].partition(":")
-    assert (root / module).is_file()
-    assert (module, name) == ("flows/process_drive.py", "process_drive")
-    assert process_drive.name == deployment["name"]
+    named = []
+    for deployment in declared["deployments"]:
+        module, _, name = deployment["entrypoint"].rpartition(".")
+        found = getattr(import_module(module), name)
+        named.append(f"{found.name}/{deployment['name']}")
+        assert deployment["work_pool"]["work_queue_name"] in QUEUES
+        assert deployment["work_pool"]["job_variables"]["env"] == {
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S)
+        }
+        for schedule in deployment.get("schedules", []):
+            assert schedule["timezone"] == "Europe/London"
+    assert tuple(named) == DEPLOYMENTS

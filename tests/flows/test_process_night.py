@@ -1,0 +1,197 @@
+"""What waits is handed out, once; what was lost is found; what needs a person is left to them."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.logging import disable_run_logger
+from prefect.states import Crashed, Pending, Running
+
+from flows.in_hand import DRIVE_FLOW, runs_in_hand
+from flows.ops import SILENT_NAME, faults_of, set_up
+from flows.process_night import process_night
+from flows.telling import say
+from pipeline import wiring
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.work import load_all_waiting, load_work
+from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.domain.work import WorkKind
+from tests.uplink.serving import add_depot, hand_in, receiving_in
+
+NOTHING = dict.fromkeys(("waiting", "in_hand", "stuck", "lost", "begun", "for_a_person"), 0)
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ready() -> None:
+    """Set Prefect up as an operator does."""
+
+    async def ready() -> None:
+        async with get_client() as client:
+            await set_up(client)
+
+    anyio.run(ready)
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as found:
+        # The same footage is the same drive, and the same try of it the same run.
+        for run in found.read_flow_runs():
+            found.request("DELETE", "/flow_runs/{id}", path_params={"id": run.id})
+        yield found
+
+
+@pytest.fixture
+def drive(
+    database: Database,
+    database_urls: tuple[str, str],
+    street_footage: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[OrganisationId, DriveId]]:
+    """Hand one drive in."""
+    monkeypatch.setenv("ROADWEAR_DATABASE_URL", database_urls[1])
+    monkeypatch.setenv("ROADWEAR_HOME", str(tmp_path))
+    depot, _ = add_depot(database)
+    card = tmp_path / "card"
+    card.mkdir()
+    shutil.copy(street_footage / "clip.mp4", card)
+    shutil.copy(street_footage / "track.gpx", card / "clip.gpx")
+    hand_in(receiving_in(database, tmp_path / "footage"), depot, card)
+    settings = wiring.Settings.from_env()
+    [waiting] = load_all_waiting(database, wiring.footage_store(settings).store_id)
+    yield waiting.owner_id, waiting.drive_id
+    wiring.database(settings).close()
+
+
+def night() -> dict[str, int]:
+    with disable_run_logger():
+        return process_night()
+
+
+def drive_runs(client: SyncPrefectClient) -> list[FlowRun]:
+    return [run for run in client.read_flow_runs() if run.name and "drive_id" in run.parameters]
+
+
+def test_a_drive_is_handed_out_once_however_often_it_is_night(
+    client: SyncPrefectClient, drive: tuple[OrganisationId, DriveId]
+) -> None:
+    assert night()["begun"] == 1
+    assert night() == {
+        "waiting": 1,
+        "in_hand": 1,
+        "stuck": 0,
+        "lost": 0,
+        "begun": 0,
+        "for_a_person": 0,
+    }
+    [run] = drive_runs(client)
+    assert run.parameters == {"organisation_id": str(drive[0]), "drive_id": str(drive[1])}
+    assert [one.run_id for one in runs_in_hand(client)] == [run.id]
+
+
+def test_a_run_that_is_gone_with_its_worker_is_found_and_the_drive_begun_anew(
+    client: SyncPrefectClient, drive: tuple[OrganisationId, DriveId], database: Database
+) -> None:
+    settings = wiring.Settings.from_env()
+    night()
+    [run] = drive_runs(client)
+    client.set_flow_run_state(run.id, Running(), force=True)
+    say(settings, drive, WorkKind.BEGUN, run=run.id)
+    assert night()["lost"] == 0  # its worker may be alive
+    client.set_flow_run_state(run.id, Crashed(message="No heartbeat"), force=True)
+    found = night()
+    assert (found["lost"], found["begun"]) == (1, 1)
+    [again] = runs_in_hand(client)
+    assert again.run_id != run.id
+    with database.acting_for(drive[0]) as connection:
+        words = load_work(connection, *drive[:1], [drive[1]])[drive[1]]
+    assert [word.kind for word in words] == [WorkKind.BEGUN, WorkKind.LOST]
+
+
+@pytest.mark.usefixtures("drive")
+def test_a_run_that_was_over_before_it_said_a_word_does_not_stop_the_next(
+    client: SyncPrefectClient,
+) -> None:
+    night()
+    [run] = drive_runs(client)
+    client.set_flow_run_state(run.id, Crashed(), force=True)
+    night()
+    night()
+    assert [one.run_id != run.id for one in runs_in_hand(client)] == [True]
+
+
+def test_a_run_that_a_worker_took_and_never_started_is_ended(
+    client: SyncPrefectClient,
+    drive: tuple[OrganisationId, DriveId],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del drive
+    night()
+    [run] = drive_runs(client)
+    client.set_flow_run_state(run.id, Pending(name="Submitting"), force=True)
+    assert night()["stuck"] == 0
+    monkeypatch.setattr("flows.in_hand.STUCK", timedelta(seconds=-1))
+    assert night()["stuck"] == 1
+    night()
+    [again] = runs_in_hand(client)
+    assert again.run_id != run.id
+
+
+def test_what_was_refused_is_left_to_a_person(
+    client: SyncPrefectClient, drive: tuple[OrganisationId, DriveId]
+) -> None:
+    say(wiring.Settings.from_env(), drive, WorkKind.FAILED, "It cannot be read.", run=None)
+    assert night() == {
+        "waiting": 1,
+        "in_hand": 0,
+        "stuck": 0,
+        "lost": 0,
+        "begun": 0,
+        "for_a_person": 1,
+    }
+    assert runs_in_hand(client) == ()
+
+
+def test_set_up_again_changes_nothing_and_what_is_wrong_is_said() -> None:
+    async def ask() -> tuple[list[int], tuple[str, ...]]:
+        async with get_client() as client:
+            await set_up(client)
+            counts = [len(await client.read_automations_by_name(SILENT_NAME))]
+            return counts, await faults_of(client)
+
+    counts, faults = anyio.run(ask)
+    assert counts == [1]
+    # A server for tests, without a scheduler, and no worker: just these are wrong.
+    assert [fault.partition(":")[0].partition(", so")[0] for fault in faults] == [
+        "The server keeps leases in its memory",
+        "The server never clears old runs away",
+        "No worker was heard from in the last 2 minutes",
+        "process-night/process-night has no run ahead",
+    ]
+
+
+def test_a_deployment_that_is_gone_or_paused_is_said() -> None:
+    async def ask() -> tuple[str, ...]:
+        async with get_client() as client:
+            deployment = await client.read_deployment_by_name(f"{DRIVE_FLOW}/{DRIVE_FLOW}")
+            await client.delete_deployment(deployment.id)
+            await _pause_night(client)
+            found = await faults_of(client)
+            await set_up(client)
+            return found
+
+    words = " ".join(anyio.run(ask))
+    assert "process-drive/process-drive is not deployed" in words
+    assert "process-night/process-night is paused" in words
+
+
+async def _pause_night(client: PrefectClient) -> None:
+    deployment = await client.read_deployment_by_name("process-night/process-night")
+    await client.pause_deployment(deployment.id)
