@@ -14,6 +14,7 @@ from pipeline.domain.uk_time import LONDON
 PROMISED_FROM, PROMISED_BY = time(18, 0), time(6, 30)
 # So often it is tried again by itself, after it was lost or cut off; then a person has to ask.
 MOST_TRIES = 8
+_SECONDS_AN_HOUR = 3600
 
 
 class WorkKind(StrEnum):
@@ -111,3 +112,15 @@ def promised_by(received_at: datetime) -> datetime:
     days = 1 if here.time() <= PROMISED_FROM else 2
     day = here.date() + timedelta(days=days)
     return datetime.combine(day, PROMISED_BY, LONDON)
+
+
+def late_words(waiting: Sequence[WaitingDrive], now: datetime) -> str:
+    """Return what was promised by now and is not done, as a sentence; "" where all is done."""
+    late = [one for one in waiting if promised_by(one.received_at) <= now]
+    if not late:
+        return ""
+    hours = sum(one.waiting_s for one in late) / _SECONDS_AN_HOUR
+    many, verb = (
+        ("1 drive that was", "is") if len(late) == 1 else (f"{len(late)} drives that were", "are")
+    )
+    return f"{many} promised for 06:30 {verb} not done: {hours:.1f} hours of footage."

@@ -16,13 +16,14 @@ from pipeline.adapters.postgres.work import ask_again, load_done, load_vehicles,
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId
 from pipeline.domain.uk_time import by_when
-from pipeline.domain.work import WaitingDrive, WorkKind, promised_by
+from pipeline.domain.work import WaitingDrive, WorkKind, late_words, promised_by
 from pipeline.review.desk import Desk, require_csrf
 from pipeline.review.words import instant_words
 
 _DAY = timedelta(days=1)
 _SILENT, _KNOWN = timedelta(days=3), timedelta(days=28)
 _MOST_ROWS = 200
+_KEPT = "All footage that came in by 18:00 was done by 06:30 of the next morning, or is now."
 
 
 class RetryForm(BaseModel):
@@ -70,7 +71,7 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
         done_at = backlog.done_at(now)
         return desk.page(
             request, "operations.html",
-            promise=promise_words(waiting, now),
+            promise=late_words(waiting, now) or _KEPT,
             waiting=len(waiting), waiting_hours=f"{backlog.waiting_s / 3600:.1f}",
             clear=None if done_at is None else by_when(done_at, now),
             rate=None if backlog.rate is None else f"{backlog.rate:.1f}",
@@ -90,17 +91,6 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
         with desk.database.acting_for(person.organisation_id) as connection:
             ask_again(connection, person, DriveId(drive_id), desk.clock.now())
         return RedirectResponse("/operations", status_code=303)
-
-
-def promise_words(waiting: Sequence[WaitingDrive], now: datetime) -> str:
-    """Return whether what was promised by now is done, as a sentence."""
-    late = [one for one in waiting if promised_by(one.received_at) <= now]
-    if not late:
-        return "All footage that came in by 18:00 was done by 06:30 of the next morning, or is now."
-    hours = sum(one.waiting_s for one in late) / 3600
-    many = "1 drive that was" if len(late) == 1 else f"{len(late)} drives that were"
-    verb = "is" if len(late) == 1 else "are"
-    return f"{many} promised for 06:30 {verb} not done: {hours:.1f} hours of footage."
 
 
 def silent_words(health: Sequence[VehicleHealth], now: datetime) -> list[str]:

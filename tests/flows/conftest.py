@@ -1,12 +1,43 @@
-"""A real Prefect server for all tests of flows."""
+"""A real Prefect server for all tests of flows, and a drive that waits."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
+
+from pipeline import wiring
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.work import load_all_waiting
+from pipeline.domain.ids import DriveId, OrganisationId
+from tests.uplink.serving import add_depot, hand_in, receiving_in
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _prefect() -> Iterator[None]:
     with prefect_test_harness(server_startup_timeout=90):
         yield
+
+
+@pytest.fixture
+def drive(
+    database: Database,
+    database_urls: tuple[str, str],
+    street_footage: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[OrganisationId, DriveId]]:
+    """Hand one drive in."""
+    monkeypatch.setenv("ROADWEAR_DATABASE_URL", database_urls[1])
+    monkeypatch.setenv("ROADWEAR_HOME", str(tmp_path))
+    depot, _ = add_depot(database)
+    card = tmp_path / "card"
+    card.mkdir()
+    shutil.copy(street_footage / "clip.mp4", card)
+    shutil.copy(street_footage / "track.gpx", card / "clip.gpx")
+    hand_in(receiving_in(database, tmp_path / "footage"), depot, card)
+    settings = wiring.Settings.from_env()
+    [waiting] = load_all_waiting(database, wiring.footage_store(settings).store_id)
+    yield waiting.owner_id, waiting.drive_id
+    wiring.database(settings).close()

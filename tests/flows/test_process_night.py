@@ -1,9 +1,7 @@
 """What waits is handed out, once; what was lost is found; what needs a person is left to them."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import anyio
 import pytest
@@ -18,10 +16,9 @@ from flows.process_night import process_night
 from flows.telling import say
 from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.work import load_all_waiting, load_work
+from pipeline.adapters.postgres.work import load_work
 from pipeline.domain.ids import DriveId, OrganisationId
 from pipeline.domain.work import WorkKind
-from tests.uplink.serving import add_depot, hand_in, receiving_in
 
 NOTHING = dict.fromkeys(("waiting", "in_hand", "stuck", "lost", "begun", "for_a_person"), 0)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -45,29 +42,6 @@ def client() -> Iterator[SyncPrefectClient]:
         for run in found.read_flow_runs():
             found.request("DELETE", "/flow_runs/{id}", path_params={"id": run.id})
         yield found
-
-
-@pytest.fixture
-def drive(
-    database: Database,
-    database_urls: tuple[str, str],
-    street_footage: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[tuple[OrganisationId, DriveId]]:
-    """Hand one drive in."""
-    monkeypatch.setenv("ROADWEAR_DATABASE_URL", database_urls[1])
-    monkeypatch.setenv("ROADWEAR_HOME", str(tmp_path))
-    depot, _ = add_depot(database)
-    card = tmp_path / "card"
-    card.mkdir()
-    shutil.copy(street_footage / "clip.mp4", card)
-    shutil.copy(street_footage / "track.gpx", card / "clip.gpx")
-    hand_in(receiving_in(database, tmp_path / "footage"), depot, card)
-    settings = wiring.Settings.from_env()
-    [waiting] = load_all_waiting(database, wiring.footage_store(settings).store_id)
-    yield waiting.owner_id, waiting.drive_id
-    wiring.database(settings).close()
 
 
 def night() -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import uuid4
 
 from pipeline.adapters.postgres.backlog import ungathered_drives, waiting_footage
@@ -11,7 +11,7 @@ from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.people import Person
 from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.domain.errors import RuleError
-from pipeline.domain.ids import DriveId, OrganisationId, StoreId
+from pipeline.domain.ids import DriveId, OrganisationId, PersonId, StoreId
 from pipeline.domain.work import WaitingDrive, WorkKind, WorkWord
 
 
@@ -66,6 +66,25 @@ def load_work(
         )
         found[DriveId(row["drive_id"])].append(word)
     return {drive: tuple(words) for drive, words in found.items()}
+
+
+def told_this_morning(connection: Connection, owner: OrganisationId, day: date) -> set[PersonId]:
+    """Return whom it was told on a day that something promised is not done."""
+    rows = connection.execute(
+        "select person_id from roadwear.morning_told where owner_id = %s and day = %s", (owner, day)
+    )
+    return {PersonId(row["person_id"]) for row in rows}
+
+
+def save_morning_told(
+    connection: Connection, person: Person, day: date, sentence: str, now: datetime
+) -> None:
+    """Keep that it was told to a person that something promised is not done."""
+    connection.execute(
+        "insert into roadwear.morning_told (owner_id, day, person_id, sentence, told_at) "
+        "values (%s, %s, %s, %s, %s) on conflict do nothing",
+        (person.organisation_id, day, person.person_id, sentence, now),
+    )
 
 
 def load_waiting(

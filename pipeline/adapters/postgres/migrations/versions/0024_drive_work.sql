@@ -39,3 +39,20 @@ begin
     execute format('create policy own on roadwear.%I using (owner_id = roadwear.acting_for())', name);
   end loop;
 end $$;
+
+-- Whom it was told, once a morning, that something promised is not done.
+create table roadwear.morning_told (
+  owner_id uuid not null references roadwear.organisation,
+  day date not null,
+  person_id uuid not null references roadwear.person,
+  sentence text not null,
+  told_at timestamptz not null,
+  recorded_at timestamptz not null default now(),
+  primary key (owner_id, day, person_id)
+);
+create trigger only_added before update or delete on roadwear.morning_told
+  for each statement execute function roadwear.refuse_change();
+grant select, insert on roadwear.morning_told to roadwear_app;
+alter table roadwear.morning_told enable row level security;
+alter table roadwear.morning_told force row level security;
+create policy own on roadwear.morning_told using (owner_id = roadwear.acting_for());
