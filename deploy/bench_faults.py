@@ -45,7 +45,7 @@ from pipeline.simulator.making import make_street
 from pipeline.simulator.surface import paint_surface
 
 _STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
-_START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 15.0
+_START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 45.0
 _DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 600.0
 _APART = timedelta(hours=1)
 _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
@@ -305,7 +305,7 @@ def _until_calm() -> float:
     began = time.monotonic()
     while _asked(_running) and time.monotonic() - began < _CALM_S:
         _asked(_ask_for_a_night)
-        time.sleep(_NIGHT_EVERY_S)
+        time.sleep(20)
     return time.monotonic() - began
 
 

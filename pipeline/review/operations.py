@@ -23,7 +23,7 @@ from pipeline.review.words import instant_words
 _DAY = timedelta(days=1)
 _SILENT, _KNOWN = timedelta(days=3), timedelta(days=28)
 _MOST_ROWS = 200
-_KEPT = "All footage that came in by 18:00 was done by 06:30 of the next morning, or is now."
+_KEPT = "Last night's footage is done: nothing that was promised for 06:30 is left."
 
 
 class RetryForm(BaseModel):

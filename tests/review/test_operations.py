@@ -89,7 +89,7 @@ def test_what_waits_is_shown_and_when_it_is_late(ops: Browser, clock: Set) -> No
     words = ops.get("/operations")
     assert "1 drive, 0.0 hours of footage" in words
     assert "1142" in words
-    assert "All footage that came in by 18:00 was done" in words
+    assert "nothing that was promised for 06:30 is left" in words
     assert ">late<" not in ops.html
     assert "All 1 were heard from in the last three days" in words
 

@@ -10,13 +10,14 @@ from pipeline.domain.ids import DriveId, OrganisationId, StoreId
 _LEAST_S = 1.0
 # The rate is that of the last pieces, of so many days, and without the pauses between them.
 _MOST_RUNS, _RECENT, _PAUSE = 200, timedelta(days=7), timedelta(minutes=20)
-_SPAN = (
+# Seconds of footage of a run r of a clip c.
+SPAN_S = (
     "greatest(least(r.to_pts, c.first_pts + c.duration_s * c.time_base_den / c.time_base_num) "
     "- r.from_pts, 0) * c.time_base_num / c.time_base_den"
 )
 _WAITING = f"""
   select c.drive_id, c.received_at, c.duration_s - coalesce((
-    select sum({_SPAN}) from roadwear.run r
+    select sum({SPAN_S}) from roadwear.run r
     where r.owner_id = c.owner_id and r.clip_sha256 = c.clip_sha256
       and r.state in ('current', 'void') and r.mark = 'live'), 0) as left_s
   from roadwear.clip c join roadwear.stored_file s
@@ -35,7 +36,7 @@ def load_backlog(
     ).fetchone()
     went = connection.execute(
         f"""with recent as (
-          select {_SPAN} as span_s,
+          select {SPAN_S} as span_s,
             r.recorded_at - lag(r.recorded_at) over (order by r.recorded_at) as took
           from roadwear.run r join roadwear.clip c
             on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256

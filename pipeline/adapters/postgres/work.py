@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
 
-from pipeline.adapters.postgres.backlog import ungathered_drives, waiting_footage
+from pipeline.adapters.postgres.backlog import SPAN_S, ungathered_drives, waiting_footage
 from pipeline.adapters.postgres.database import Connection, Database
 from pipeline.adapters.postgres.people import Person
 from pipeline.adapters.postgres.receiving import all_organisations
@@ -121,13 +121,13 @@ class DoneWork:
 def load_done(connection: Connection, owner: OrganisationId, since: datetime) -> DoneWork:
     """Return what of an owner's footage was looked at since an instant."""
     row = connection.execute(
-        "select (select count(distinct w.drive_id) from roadwear.drive_work w "
-        "where w.owner_id = %(owner)s and w.kind = 'done' and w.happened_at >= %(since)s) "
-        "as drives, (select coalesce(sum((r.to_pts - r.from_pts) * c.time_base_num::float8 "
-        "/ c.time_base_den), 0) from roadwear.run r join roadwear.clip c "
-        "on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256 "
-        "where r.owner_id = %(owner)s and r.recorded_at >= %(since)s and r.mark = 'live') "
-        "as footage_s",
+        f"""select (select count(distinct w.drive_id) from roadwear.drive_work w
+            where w.owner_id = %(owner)s and w.kind = 'done'
+            and w.happened_at >= %(since)s) as drives,
+          (select coalesce(sum({SPAN_S}), 0) from roadwear.run r join roadwear.clip c
+            on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256
+            where r.owner_id = %(owner)s and r.recorded_at >= %(since)s and r.mark = 'live')
+          as footage_s""",  # noqa: S608 - our own words
         {"owner": owner, "since": since},
     ).fetchone()
     return DoneWork(
