@@ -60,9 +60,11 @@ class Process:
     environment: Mapping[str, str]
     log: Path
     _running: "subprocess.Popen[bytes] | None" = field(default=None)
+    _from: int = 0
 
     def start(self) -> None:
         """Start it; what it says is added to its log."""
+        self._from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as out:
             self._running = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-m", "prefect", *self.arguments],
@@ -76,9 +78,14 @@ class Process:
             os.killpg(self._running.pid, signal.SIGKILL)
             self._running.wait()
 
-    def lines(self) -> list[tuple[str, str, str]]:
-        """Return drive, number and what became of it, of every piece that the log tells of."""
-        return _LINE.findall(self.log.read_text("utf-8", errors="replace"))
+    def lines(self, *, lately: bool = False) -> list[tuple[str, str, str]]:
+        """Return drive, number and what became of it, of every piece that the log tells of.
+
+        Args:
+            lately: Since it was started last.
+        """
+        told = self.log.read_bytes()[self._from if lately else 0 :]
+        return _LINE.findall(told.decode("utf-8", errors="replace"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,14 +117,14 @@ class Works:
         until = time.monotonic() + _CALM_S
         while time.monotonic() < until:
             for worker in self.workers:
-                said = worker.lines()
+                said = worker.lines(lately=True)
                 if said and said[-1][2] == "begins":
                     worker.kill()
                     worker.start()
                     self.done["kills"] += 1
                     return
             time.sleep(0.02)
-        raise OutageError("no worker began a piece within five minutes")
+        raise OutageError("no worker began a piece within ten minutes")
 
     def wait_for_server(self) -> None:
         """Return once the server answers.
@@ -225,10 +232,11 @@ def _works(house: House) -> Iterator[Works]:
             server=Process(arguments, environment, house.folder / "server.log"),
             workers=[
                 Process(
-                    ["worker", "start", "--pool", POOL, "--name", name, "--limit", "1"],
+                    ["worker", "start", "--pool", POOL, "--work-queue", queue, "--name", name,
+                     "--limit", "1"],
                     environment, house.folder / f"{name}.log",
                 )
-                for name in ("first", "second")
+                for name, queue in (("first", "drives"), ("second", "drives"), ("clock", "clock"))
             ],
             address=address,
         )  # fmt: skip
@@ -295,11 +303,6 @@ async def _by_the_clock(client: PrefectClient) -> tuple[str, ...]:
     return tuple(str(run.id) for run in runs if run.auto_scheduled)
 
 
-async def _slots(client: PrefectClient) -> tuple[str, ...]:
-    limits = await client.read_global_concurrency_limits(limit=200, offset=0)
-    return tuple(one.name for one in limits for _ in range(one.active_slots))
-
-
 def _until_calm() -> float:
     """Wait until no run is called running any more; return how long that took, seconds."""
     began = time.monotonic()
@@ -334,7 +337,6 @@ def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str
         "pieces begun and lost": told["begins"] - told["is done"] - told["was"],
         "pieces worked twice": told["is done"] - stored,
         "runs left running": len(_asked(_running)),
-        "slots held": len(_asked(_slots)),
         "nights by the clock": len(_asked(_by_the_clock)),
         "minutes": round(seconds / 60, 1),
         "seconds until calm": round(calm_s, 1),

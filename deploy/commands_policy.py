@@ -89,4 +89,7 @@ def _policy(which: str, authority: str) -> CouncilPolicy:
     if which:
         return read_policy(Path(which))[0]
     policies = wiring.policies(wiring.Settings.from_env())
-    return policies.of(organisation_id(authority))[0]
+    name = organisation_id(authority)
+    if policies.own:
+        say(f"The policy of {authority}:" if name in policies.own else "The policy of all others:")
+    return policies.of(name)[0]

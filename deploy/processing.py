@@ -1,14 +1,15 @@
 """`roadwear process`: look at what was handed in, drive by drive, on this machine alone."""
 
 import time
+from contextlib import suppress
 
 from deploy.doors import expected_failures, say
 from deploy.ingest import detector_of, process, tell
 from pipeline import wiring
 from pipeline.adapters.postgres.backlog import load_backlog
 from pipeline.adapters.postgres.work import load_all_waiting, say_work
-from pipeline.domain.errors import InputError
-from pipeline.domain.ids import StoreId, organisation_id
+from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.ids import DriveId, StoreId, organisation_id
 from pipeline.domain.ports import Detector
 from pipeline.domain.uk_time import by_when
 from pipeline.domain.work import WaitingDrive, WorkKind, WorkWord
@@ -25,23 +26,38 @@ def process_waiting(owner: str, *, every_s: float | None) -> None:
     with expected_failures():
         settings = wiring.Settings.from_env()
         detector = detector_of(settings)
+        left_out: set[DriveId] = set()
         while True:
             fresh = 0
-            # Each drive once a round: one that stays undone must not keep the others waiting.
-            waiting = _waiting(settings, owner)
+            # Each drive once a round: one that stays undone must not keep the others waiting. Who
+            # calls this by hand wants what was refused to be tried again, once.
+            waiting = [
+                one
+                for one in _waiting(settings, owner)
+                if one.drive_id not in left_out and (every_s is None or not one.needs_a_person)
+            ]
             for drive in queue_up(waiting, in_hand_s={}, places=len(waiting)):
-                fresh += _process(settings, detector, drive)
+                found = _process(settings, detector, drive)
+                fresh += found or 0
+                left_out |= {drive.drive_id} if found is None else set()
             if fresh:
                 continue
             if every_s is None:
                 break
+            left_out.clear()
             time.sleep(every_s)
-        left = [one for one in _waiting(settings, owner, stuck=True) if one.needs_a_person]
-        say(f"{len(left)} drives could not be read." if left else "Nothing waits.")
+        say(f"{len(left_out)} drives could not be read." if left_out else "Nothing waits.")
 
 
-def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive) -> int:
-    """Process a drive and say when the others will be; return how many of its pieces were new."""
+def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive) -> int | None:
+    """Process a drive and say when the others will be.
+
+    Returns:
+        How many of its pieces were new; None if it cannot be read.
+
+    Raises:
+        OutageError: The store or the database does not answer.
+    """
     _say(settings, drive, WorkKind.BEGUN)
     try:
         received = wiring.ledger(settings).load_drive(drive.owner_id, drive.drive_id)
@@ -49,7 +65,11 @@ def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive)
     except InputError as error:
         _say(settings, drive, WorkKind.FAILED, str(error))
         say(f"roadwear: drive {drive.drive_id} is left out: {error}")
-        return 0
+        return None
+    except OutageError as error:
+        with suppress(OutageError):
+            _say(settings, drive, WorkKind.OUTAGE, str(error))
+        raise
     _say(settings, drive, WorkKind.DONE)
     tell(done)
     now = wiring.clock().now()
@@ -76,20 +96,7 @@ def store_of(settings: wiring.Settings) -> StoreId:
     return wiring.footage_store(settings).store_id
 
 
-def _waiting(
-    settings: wiring.Settings, owner: str, *, stuck: bool = False
-) -> tuple[WaitingDrive, ...]:
-    """Return what waits: footage of this machine, and drives of which gathering was cut off.
-
-    Args:
-        settings: With the database and the store.
-        owner: Whose; "" for everybody's.
-        stuck: Also what is not tried again until a person asks for it.
-    """
-    everything = load_all_waiting(wiring.database(settings), store_of(settings))
-    wanted = organisation_id(owner) if owner else None
-    return tuple(
-        one
-        for one in everything
-        if (wanted is None or one.owner_id == wanted) and (stuck or not one.needs_a_person)
-    )
+def _waiting(settings: wiring.Settings, owner: str) -> tuple[WaitingDrive, ...]:
+    """Return what waits: footage of this machine, and drives of which gathering was cut off."""
+    whose = organisation_id(owner) if owner else None
+    return load_all_waiting(wiring.database(settings), store_of(settings), owner=whose)

@@ -10,19 +10,21 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from pipeline.domain.ids import DriveId
-from pipeline.domain.work import WaitingDrive
+from pipeline.domain.work import WaitingDrive, WorkKind
 
-DRIVE_FLOW, DRIVE_DEPLOYMENT = "process-drive", "process-drive/process-drive"
+DRIVE_FLOW, NIGHT_FLOW = "process-drive", "process-night"
+DRIVE_DEPLOYMENT = f"{DRIVE_FLOW}/{DRIVE_FLOW}"
 _NOT_OVER = [
     StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED,
     StateType.CANCELLING,
@@ -32,6 +34,7 @@ _AT_ONCE = 200
 TAG = "roadwear"
 # A worker that took a run starts it within seconds.
 STUCK = timedelta(minutes=5)
+_LATE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,9 @@ def is_over(client: SyncPrefectClient, run_id: UUID) -> bool:
 
 
 def end_stuck(client: SyncPrefectClient, now: datetime) -> int:
-    """End the runs that a worker took and never started: it is gone, and nothing else ends them.
+    """End the runs whose worker is gone: taken and never started, or running without a heartbeat.
+
+    Prefect's automation ends those that had a heartbeat; these nothing else does.
 
     Args:
         client: Of the server.
@@ -81,36 +86,71 @@ def end_stuck(client: SyncPrefectClient, now: datetime) -> int:
     """
     wanted = FlowRunFilter(
         state=FlowRunFilterState(
-            type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.CANCELLING])
+            type=FlowRunFilterStateType(
+                any_=[StateType.PENDING, StateType.CANCELLING, StateType.RUNNING]
+            )
         ),
         tags=FlowRunFilterTags(all_=[TAG]),
     )
     ended = 0
     for run in client.read_flow_runs(flow_run_filter=wanted, limit=_AT_ONCE):
-        if run.state is not None and now - run.state.timestamp > STUCK:
-            client.set_flow_run_state(
-                run.id, Crashed(message="Taken and never started: its worker is gone."), force=True
+        if run.state is None or now - run.state.timestamp <= STUCK:
+            continue
+        if run.state_type is not StateType.RUNNING or not has_heartbeat(client, run.id, now):
+            silent: State[object] = Crashed(
+                message="Not started, or no heartbeat: its worker is gone."
             )
+            client.set_flow_run_state(run.id, silent, force=True)
             ended += 1
     return ended
 
 
-def begin(client: SyncPrefectClient, drive: WaitingDrive) -> RunInHand | None:
+def has_heartbeat(client: SyncPrefectClient, run_id: UUID, now: datetime) -> bool:
+    """Return whether a run gave a sign of life of late."""
+    wanted = {
+        "occurred": {"since": (now - STUCK).isoformat(), "until": now.isoformat()},
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+    }
+    answer = client.request("POST", "/events/filter", json={"filter": wanted, "limit": 1})
+    return bool(answer.json()["events"])
+
+
+def drop_late_nights(client: SyncPrefectClient, now: datetime) -> int:
+    """Cancel the nights that no worker took in time: one of them does the work of all.
+
+    Returns:
+        How many.
+    """
+    late = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"before_": now - _LATE}),
+    )
+    night = FlowFilter(name=FlowFilterName(any_=[NIGHT_FLOW]))
+    runs = client.read_flow_runs(flow_filter=night, flow_run_filter=late, limit=_AT_ONCE)
+    gone: State[object] = Cancelled(message="A later one did its work.")
+    for run in runs:
+        client.set_flow_run_state(run.id, gone, force=True)
+    return len(runs)
+
+
+def begin(client: SyncPrefectClient, drive: WaitingDrive) -> tuple[UUID, bool]:
     """Ask for a run of a drive; twice for the same try is once.
 
     Returns:
-        None where this try was over before it had begun: there has to be another.
+        The run, and whether it is to come: it may be that this try was over before it began.
     """
     deployment = client.read_deployment_by_name(DRIVE_DEPLOYMENT)
+    # A try is called by the run before it, and by how often somebody asked.
+    runs = [str(word.flow_run_id) for word in drive.said if word.flow_run_id is not None]
+    asked = sum(word.kind is WorkKind.ASKED for word in drive.said)
     run = client.create_flow_run_from_deployment(
         deployment.id,
         parameters={"organisation_id": str(drive.owner_id), "drive_id": str(drive.drive_id)},
-        idempotency_key=f"{drive.drive_id}:{len(drive.said)}",
+        idempotency_key=f"{drive.drive_id}:{runs[-1] if runs else ''}:{asked}",
         tags=[TAG, f"owner:{drive.owner_id}"],
     )
-    if run.state is not None and run.state.is_final():
-        return None
-    return RunInHand(run_id=run.id, drive_id=drive.drive_id, is_begun=False)
+    return run.id, run.state is None or not run.state.is_final()
 
 
 def _runs(client: SyncPrefectClient, states: list[StateType]) -> Iterator[FlowRun]:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
 
 import structlog
 from prefect import flow, get_run_logger
@@ -11,8 +10,10 @@ from flows.telling import without_words
 from pipeline import wiring
 from pipeline.adapters.mail_smtp import SmtpMail
 from pipeline.adapters.postgres.people import Person, load_people
+from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.postgres.work import (
     load_all_waiting,
+    load_unread,
     save_morning_told,
     told_this_morning,
 )
@@ -36,7 +37,7 @@ def morning() -> dict[str, int]:
     Returns:
         Counts: late (councils of which something is late), told (people).
     """
-    with without_words():
+    with without_words(told=True):
         found = tell_of_the_morning()
     get_run_logger().info("%s", found)
     return found
@@ -50,40 +51,42 @@ def tell_of_the_morning() -> dict[str, int]:
         OutageError: The database does not answer.
     """
     settings, now = wiring.Settings.from_env(), wiring.clock().now()
-    store = wiring.footage_store(settings).store_id
+    database, store = wiring.database(settings), wiring.footage_store(settings).store_id
     by_owner: dict[OrganisationId, list[WaitingDrive]] = defaultdict(list)
-    for one in load_all_waiting(wiring.database(settings), store):
+    for one in load_all_waiting(database, store):
         by_owner[one.owner_id].append(one)
-    late = {owner: words for owner, all_ in by_owner.items() if (words := late_words(all_, now))}
+    late = {}
+    for owner in all_organisations(database):
+        with database.acting_for(owner) as connection:
+            unread = load_unread(connection, owner, store)
+        if words := late_words(by_owner[owner], unread, now):
+            late[owner] = words
     mail = wiring.mail(settings)
     if late and mail is None:
         raise InputError("something is late and nobody can be told: set ROADWEAR_MAIL_URL")
-    today = now.astimezone(LONDON).date()
-    told = sum(_tell(settings, mail, owner, words, today) for owner, words in late.items() if mail)
+    told = sum(_tell(settings, mail, owner, words) for owner, words in late.items() if mail)
     return {"late": len(late), "told": told}
 
 
-def _tell(
-    settings: wiring.Settings, mail: SmtpMail, owner: OrganisationId, sentence: str, today: date
-) -> int:
+def _tell(settings: wiring.Settings, mail: SmtpMail, owner: OrganisationId, sentence: str) -> int:
     """Tell those of an owner who were not told yet; return how many."""
-    database, now = wiring.database(settings), wiring.clock().now()
-    with database.acting_for(owner) as connection:
-        people = who_is_told(load_people(connection))
-        done = told_this_morning(connection, owner, today)
+    now = wiring.clock().now()
+    today = now.astimezone(LONDON).date()
     words = f"{sentence}\n\nWhat failed, and why: {settings.server or ''}/operations\n"
     told = 0
-    for person in people:
-        if person.person_id in done:
-            continue
-        try:
-            mail.send(person.email, _SUBJECT, words, None)
-        except OutageError as error:
-            _log.warning("a person is not told of the morning", why=str(error))
-            continue
-        with database.acting_for(owner) as connection:
+    # Held till the end, so that two runs at once tell nobody twice.
+    with wiring.database(settings).acting_for(owner) as connection:
+        done = told_this_morning(connection, owner, today)
+        for person in who_is_told(load_people(connection)):
+            if person.person_id in done:
+                continue
+            try:
+                mail.send(person.email, _SUBJECT, words, None)
+            except OutageError as error:
+                _log.warning("a person is not told of the morning", why=str(error))
+                continue
             save_morning_told(connection, person, today, sentence, now)
-        told += 1
+            told += 1
     return told
 
 

@@ -171,8 +171,10 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
     Returns:
         Counts over all pieces, and of what gathering changed.
     """
-    with without_words():
+    # A worker that is not set up fails before the drive is begun: that is not the drive's fault.
+    with without_words(told=True):
         settings = wiring.Settings.from_env()
+        _detector(settings)
     drive = OrganisationId(organisation_id), DriveId(drive_id)
     with told_of(settings, drive, run=flow_run.id and UUID(flow_run.id)):
         return _down_the_line(*drive, settings)

@@ -11,13 +11,13 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from pydantic import Field
 
-from flows.in_hand import begin, end_stuck, is_over, runs_in_hand
+from flows.in_hand import begin, drop_late_nights, end_stuck, is_over, runs_in_hand
 from flows.telling import say, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.ids import OrganisationId
 from pipeline.domain.work import WaitingDrive, WorkKind
-from pipeline.stages.queue_up import queue_up
+from pipeline.stages.queue_up import cost_s, queue_up
 
 
 @flow(name="process-night")
@@ -39,7 +39,7 @@ def process_night(
     Returns:
         Counts: waiting, in_hand, stuck, lost, begun, for_a_person.
     """  # fmt: skip
-    with without_words():
+    with without_words(told=True):
         return hand_out(places)
 
 
@@ -52,7 +52,9 @@ def hand_out(places: int) -> dict[str, int]:
     settings, log = wiring.Settings.from_env(), get_run_logger()
     database, store = wiring.database(settings), wiring.footage_store(settings).store_id
     with get_client(sync_client=True) as client:
-        stuck = end_stuck(client, wiring.clock().now())
+        now = wiring.clock().now()
+        stuck = end_stuck(client, now)
+        drop_late_nights(client, now)
         runs = runs_in_hand(client)
         in_hand = {run.drive_id for run in runs}
         waiting = load_all_waiting(database, store)
@@ -64,15 +66,15 @@ def hand_out(places: int) -> dict[str, int]:
         waiting = load_all_waiting(database, store) if lost else waiting
         load: Counter[OrganisationId] = Counter()
         for one in waiting:
-            load[one.owner_id] += round(one.waiting_s) if one.drive_id in in_hand else 0
-        free = [one for one in waiting if one.drive_id not in in_hand and not one.needs_a_person]
+            load[one.owner_id] += round(cost_s(one)) if one.drive_id in in_hand else 0
+        free = [one for one in waiting if is_free(one) and one.drive_id not in in_hand]
         unbegun = sum(not run.is_begun for run in runs)
         chosen = queue_up(free, in_hand_s=load, places=max(0, places - unbegun))
         for one in chosen:
-            begun = begin(client, one)
-            if begun is None:
-                say(settings, (one.owner_id, one.drive_id), WorkKind.LOST, run=None)
-            log.info("drive %s: %s", one.drive_id, begun and begun.run_id)
+            run, is_to_come = begin(client, one)
+            if not is_to_come:
+                say(settings, (one.owner_id, one.drive_id), WorkKind.LOST, run=run)
+            log.info("drive %s is run %s", one.drive_id, run)
     return {
         "waiting": len(waiting),
         "in_hand": len(in_hand),
@@ -81,6 +83,12 @@ def hand_out(places: int) -> dict[str, int]:
         "begun": len(chosen),
         "for_a_person": sum(one.needs_a_person for one in waiting),
     }
+
+
+def is_free(drive: WaitingDrive) -> bool:
+    """Return whether a drive may be begun: nobody has it, and nobody has to ask first."""
+    by_a_run = drive.last is WorkKind.BEGUN and drive.said[-1].flow_run_id is not None
+    return not by_a_run and not drive.needs_a_person
 
 
 def is_lost(client: SyncPrefectClient, drive: WaitingDrive) -> bool:

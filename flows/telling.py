@@ -31,38 +31,43 @@ class ToldError(Exception):
 
     def __init__(self, kind: WorkKind, sentence: str) -> None:
         """Keep the sentence out of the message."""
-        super().__init__(f"{kind.words}: the operations page says why")
+        super().__init__(f"{kind.words}: Operations, or the worker's own output, says why")
         self.kind = kind
         self.sentence = sentence
 
 
 @contextmanager
-def without_words() -> Iterator[None]:
+def without_words(*, told: bool = False) -> Iterator[None]:
     """Replace whatever fails by an error without words of footage, files, places or people.
+
+    Args:
+        told: Nobody keeps the sentence with a drive, and it names no footage: the worker's own
+            output has it.
 
     Raises:
         ToldError: Something failed.
     """
-    told: ToldError
+    failed: ToldError
     try:
         yield
     except ToldError:
         raise
-    except OutageError as error:
-        told = ToldError(WorkKind.OUTAGE, str(error))
-    except InputError as error:
-        told = ToldError(WorkKind.FAILED, str(error))
+    except (OutageError, InputError) as error:
+        if told:
+            _log.error("a flow failed", why=str(error))
+        kind = WorkKind.OUTAGE if isinstance(error, OutageError) else WorkKind.FAILED
+        failed = ToldError(kind, str(error))
     except Exception as error:  # noqa: BLE001 - a bug: its words may hold anything, its lines do not
         lines = [
             f"{one.filename}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)
         ]
         _log.error("a fault of the program", error=type(error).__name__, lines=lines)
-        told = ToldError(
+        failed = ToldError(
             WorkKind.FAILED, f"A fault of the program ({type(error).__name__}, {lines[-1]})"
         )
     else:
         return
-    raise told from None
+    raise failed from None
 
 
 def say(

@@ -65,7 +65,15 @@ def policy_files(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: There is none.
     """
-    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.toml")):
+        # Some computers leave files of their own beside those that are copied.
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        name = path.stem.strip().casefold()
+        if name in found:
+            raise InputError(f"{found[name].name} and {path.name} are one authority's: remove one")
+        found[name] = path
     if not found:
         raise InputError(
             f"{folder.name} has no policy: put one in it for each authority, named like kent.toml, "

@@ -21,7 +21,9 @@ _TIMES = ("%H:%M", "%H:%M:%S")
 _MOST_TOLD = 10
 _MORE = "more fields than headings"
 _LONGEST_TEXT = 1000
-_WIDEST_M = 1_300_000.0
+# Degrees are less than this, and a northing beyond Cornwall is no easting.
+_LEAST_M = 1_000.0
+_MOST_M = {"easting": 700_000.0, "northing": 1_300_000.0}
 _LARGEST_FILE = 256 * 1024 * 1024
 
 
@@ -169,12 +171,14 @@ def _typed(said: Mapping[str, str], kind: RecordKind) -> dict[str, str]:
     typed = dict(said)
     for name in kind.days & typed.keys():
         typed[name] = _day_of(typed[name])[0].isoformat() if typed[name] else ""
+        if typed[name] and typed[name] < _day_of(said["date"])[0].isoformat():
+            raise ValueError(f"its {name}, {typed[name]}, is before its date")
     for name in kind.metres:
         try:
             metres = float(typed[name])
         except ValueError:
             metres = math.nan
-        if not 0 <= metres < _WIDEST_M:
+        if not _LEAST_M <= metres < _MOST_M[name]:
             raise ValueError(f"“{typed[name][:20]}” is no {name} of the National Grid in metres")
     return typed
 
@@ -206,7 +210,7 @@ def _record(said: Mapping[str, str]) -> CouncilRecord:
 
 def _day_of(text: str) -> tuple[date, time | None]:
     """Return a day, with its time where one follows: 2026-03-01T14:05, or 01/03/2026 14:05."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         whole = datetime.fromisoformat(text)
         if whole.tzinfo is not None:
             here = whole.astimezone(LONDON)

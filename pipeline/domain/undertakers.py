@@ -12,6 +12,8 @@ from pipeline.domain.records import CouncilRecord
 _AHEAD = timedelta(days=28)
 # A cover's surround that has failed lies so near to its middle: our own assumption.
 _SURROUND_M = 1.5
+# A word of a status that begins so says that nothing is to be expected of the works.
+_OVER = ("cancel", "clos", "complet", "refus", "reject", "revok", "withdr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,15 @@ class Apparatus:
 def works_under_way(records: Sequence[CouncilRecord], today: date) -> tuple[Works, ...]:
     """Return what is under way on a day or begins within 28 days of it, the first first.
 
-    Works of which no end was said are under way until somebody says one.
+    Works of which no end was said are under way until somebody says one, or a status by which they
+    are over: cancelled, closed, completed, refused, withdrawn.
     """
     found = []
     for record in records:
         said = dict(record.said)
         ends_on = date.fromisoformat(said["until"]) if "until" in said else None
-        if record.on <= today + _AHEAD and (ends_on is None or ends_on >= today):
+        is_over = any(word.startswith(_OVER) for word in said.get("status", "").lower().split())
+        if record.on <= today + _AHEAD and (ends_on is None or ends_on >= today) and not is_over:
             works = Works(
                 reference=record.reference,
                 begins_on=record.on,

@@ -15,6 +15,7 @@ PROMISED_FROM, PROMISED_BY = time(18, 0), time(6, 30)
 # So often it is tried again by itself, after it was lost or cut off; then a person has to ask.
 MOST_TRIES = 8
 _SECONDS_AN_HOUR = 3600
+_A_DAY = timedelta(days=1)
 
 
 class WorkKind(StrEnum):
@@ -64,7 +65,7 @@ class WaitingDrive:
     """A drive of which something was not looked at, or not gathered, yet.
 
     Attributes:
-        received_at: When the last of its footage that waits came.
+        received_at: When the first of its footage that waits came.
         waiting_s: Seconds of footage that were not looked at; 0 where gathering alone is left.
         said: What became of it, the first first.
     """
@@ -92,13 +93,20 @@ class WaitingDrive:
 
 
 def tries_since(said: Sequence[WorkWord]) -> int:
-    """Return how often it was begun since somebody asked last, or it was done last."""
-    tries = 0
+    """Return how many tries there were since somebody asked last, or it was done last.
+
+    A try that an outage cut off does not count: it is nothing of the drive's. One that was lost
+    before it said that it began does.
+    """
+    tries, after = 0, None
     for word in reversed(said):
         if word.kind in {WorkKind.ASKED, WorkKind.DONE}:
             break
-        tries += word.kind is WorkKind.BEGUN
-    return tries
+        tries += word.kind is WorkKind.BEGUN and after is not WorkKind.OUTAGE
+        if after is WorkKind.LOST and word.kind is not WorkKind.BEGUN:
+            tries += 1
+        after = word.kind
+    return tries + (after is WorkKind.LOST)
 
 
 def promised_by(received_at: datetime) -> datetime:
@@ -114,13 +122,37 @@ def promised_by(received_at: datetime) -> datetime:
     return datetime.combine(day, PROMISED_BY, LONDON)
 
 
-def late_words(waiting: Sequence[WaitingDrive], now: datetime) -> str:
-    """Return what was promised by now and is not done, as a sentence; "" where all is done."""
+def late_words(
+    waiting: Sequence[WaitingDrive], unread_at: Sequence[datetime], now: datetime
+) -> str:
+    """Return what was promised by now and is not done, in sentences; "" where all is done.
+
+    What waits for a person is told on the day for which it was promised, and no longer.
+
+    Args:
+        waiting: The drives that wait.
+        unread_at: When uploads were ended that are not even read.
+        now: The present.
+    """
     late = [one for one in waiting if promised_by(one.received_at) <= now]
-    if not late:
-        return ""
-    hours = sum(one.waiting_s for one in late) / _SECONDS_AN_HOUR
-    many, verb = (
-        ("1 drive that was", "is") if len(late) == 1 else (f"{len(late)} drives that were", "are")
+    left = [one for one in late if not one.needs_a_person]
+    stuck = [
+        one for one in late if one.needs_a_person and now - promised_by(one.received_at) < _A_DAY
+    ]
+    unread = sum(promised_by(at) <= now for at in unread_at)
+    hours = sum(one.waiting_s for one in left) / _SECONDS_AN_HOUR
+    told = (
+        (len(left), "drive", f"promised for 06:30 {{}} not done: {hours:.1f} hours of footage."),
+        (
+            len(stuck),
+            "drive",
+            "promised for 06:30 {} not done until a person asks for a try.",
+        ),
+        (unread, "upload", "promised for 06:30 {} not even read."),
     )
-    return f"{many} promised for 06:30 {verb} not done: {hours:.1f} hours of footage."
+    return " ".join(
+        f"{count} {what}{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} "
+        f"{words.format('is' if count == 1 else 'are')}"
+        for count, what, words in told
+        if count
+    )

@@ -17,8 +17,13 @@ from pipeline.domain.roads import Box
 EXTENT = 4096
 LARGEST_ZOOM = 22
 _METRES_A_DEGREE = 111_320.0
-_MIDDLE = GridRef(easting_m=400_000.0, northing_m=300_000.0)
-_STEPS = 8
+# The grid's true origin (its false easting and northing taken in), and where it reaches.
+_ORIGIN = LonLat(lon_deg=-2.0, lat_deg=49.0)
+_ORIGIN_E_M, _ORIGIN_N_M = 400_000.0, -100_000.0
+_EAST_M, _NORTH_M = 700_000.0, 1_250_000.0
+_STEPS = 16
+# A map is asked about at so many places along each side.
+_ASKED = 5
 _NEAR_DEG = 1e-7
 # So far beyond its edges a tile has what is drawn across them, as a share of its width.
 _MARGIN = 1 / 64
@@ -119,27 +124,34 @@ def grid_box(south_west: LonLat, north_east: LonLat, to_lonlat: ToLonLat) -> Box
         to_lonlat: From grid references to places.
 
     Returns:
-        None where it shows a place that the grid does not reach.
+        None where it shows nothing of the grid. What a map shows beyond the grid is left out.
     """
-    lons = (south_west.lon_deg, (south_west.lon_deg + north_east.lon_deg) / 2, north_east.lon_deg)
-    lats = (south_west.lat_deg, (south_west.lat_deg + north_east.lat_deg) / 2, north_east.lat_deg)
+    lons, lats = (
+        np.linspace(start, end, _ASKED).tolist()
+        for start, end in (
+            (south_west.lon_deg, north_east.lon_deg), (south_west.lat_deg, north_east.lat_deg),
+        )
+    )  # fmt: skip
     found = [
         _grid_near(LonLat(lon_deg=lon, lat_deg=lat), to_lonlat) for lon in lons for lat in lats
     ]
     refs = [ref for ref in found if ref is not None]
-    if len(refs) < len(found):
+    if not refs:
         return None
+    # Between a place that the grid reaches and one that it does not there may be more of it.
+    step_m = (lats[1] - lats[0]) * _METRES_A_DEGREE if len(refs) < len(found) else 0.0
     return Box(
-        west_m=min(ref.easting_m for ref in refs),
-        south_m=min(ref.northing_m for ref in refs),
-        east_m=max(ref.easting_m for ref in refs),
-        north_m=max(ref.northing_m for ref in refs),
+        west_m=min(ref.easting_m for ref in refs) - step_m,
+        south_m=min(ref.northing_m for ref in refs) - step_m,
+        east_m=max(ref.easting_m for ref in refs) + step_m,
+        north_m=max(ref.northing_m for ref in refs) + step_m,
     )
 
 
 def _grid_near(wanted: LonLat, to_lonlat: ToLonLat) -> GridRef | None:
     """Return the grid reference of a place, found from where the way back leads; None abroad."""
-    at = _MIDDLE
+    east_deg, north_deg = wanted.lon_deg - _ORIGIN.lon_deg, wanted.lat_deg - _ORIGIN.lat_deg
+    at = _moved(_ORIGIN_E_M, _ORIGIN_N_M, east_deg, north_deg, wanted.lat_deg)
     for _ in range(_STEPS):
         try:
             [place] = to_lonlat([at])
@@ -150,9 +162,16 @@ def _grid_near(wanted: LonLat, to_lonlat: ToLonLat) -> GridRef | None:
             return None
         if max(abs(east_deg), abs(north_deg)) < _NEAR_DEG:
             return at
-        shrink = math.cos(math.radians(place.lat_deg))
-        at = GridRef(
-            easting_m=at.easting_m + east_deg * _METRES_A_DEGREE * shrink,
-            northing_m=at.northing_m + north_deg * _METRES_A_DEGREE,
-        )
+        at = _moved(at.easting_m, at.northing_m, east_deg, north_deg, place.lat_deg)
     return None
+
+
+def _moved(
+    easting_m: float, northing_m: float, east_deg: float, north_deg: float, lat_deg: float
+) -> GridRef:
+    """Return a grid reference moved by degrees, and kept where the grid reaches."""
+    east_m = east_deg * _METRES_A_DEGREE * math.cos(math.radians(lat_deg))
+    return GridRef(
+        easting_m=min(max(easting_m + east_m, 0.0), _EAST_M),
+        northing_m=min(max(northing_m + north_deg * _METRES_A_DEGREE, 0.0), _NORTH_M),
+    )

@@ -85,7 +85,7 @@ def answers_of(facts: StreetFacts) -> tuple[Answer, ...]:
         Answer(number=0, question="What was raised as an emergency?", parts=_emergencies(facts)),
         Answer(
             number=0,
-            question="Which street works of others began there?",
+            question="Which street works of others were there?",
             parts=(_imported(facts, RecordKind.WORKS),),
         ),
     )
@@ -102,7 +102,14 @@ def _asked(whom: str, *sentences: str) -> Part:
 
 def _imported(facts: StreetFacts, kind: RecordKind) -> Part:
     """Return what was brought in of a kind, with the days that nothing covers."""
-    imports, records = facts.imports[kind], facts.records[kind]
+    imports = facts.imports[kind]
+    # Works that had begun earlier may have lasted into the time that is asked about.
+    records = [
+        one
+        for one in facts.records[kind]
+        if one.on >= facts.claim.begins_on
+        or dict(one.said).get("until", "9999") >= facts.claim.begins_on.isoformat()
+    ]
     if not imports:
         return _asked(_ASK[kind], f"No {kind.words} were brought into this system.")
     last = imports[-1]

@@ -320,6 +320,8 @@ def wake_all(desk: Desk) -> int:
                     save_policy(connection, authority, policy, content)
                     entry = proposal_of(connection, desk, authority, defect)
                     place_in_queue(connection, authority, [entry])
+            if names:
+                raise_alerts(connection, authority, policy.emergencies, desk.clock.now())
     return woken
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from pipeline.adapters.bank_holidays import Nation
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.decisions import claim, load_decisions
 from pipeline.adapters.postgres.defects import (
@@ -172,8 +173,10 @@ def defect_page(
         orders = orders_of(connection, defect_id)
         on_site = load_entries(connection, defect_id)
         nearby = load_nearby(connection, person.organisation_id, defect, _NEAR_M)
+        policy, _ = desk.policy(person.organisation_id)
         undertakers = undertaker_labels(
-            connection, person.organisation_id, defect, road.usrn if road else None,
+            connection, person.organisation_id, defect,
+            (road.usrn if road else None, Nation(policy.bank_holidays)),
             desk.clock.now().astimezone(LONDON).date(),
         )  # fmt: skip
         deciding = _deciding(connection, desk, person, (defect, entry), decisions)

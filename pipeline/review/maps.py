@@ -61,7 +61,7 @@ def add_maps(app: FastAPI, desk: Desk) -> None:
         desk.person(request)
         box = _box_of(bounds, desk.rules.grid.to_lonlat)
         if box is None:
-            raise RuleError("The map shows more than Great Britain. Zoom in, and ask again.")
+            raise RuleError("The map shows nothing of Great Britain. Move it, and ask again.")
         sides = (box.west_m, box.south_m, box.east_m, box.north_m)
         # West and south of the grid there is nothing of Great Britain.
         text = ",".join(f"{max(0.0, side):.0f}" for side in sides)

@@ -12,7 +12,13 @@ from pydantic import BaseModel
 
 from pipeline.adapters.postgres.backlog import load_backlog
 from pipeline.adapters.postgres.fleet import VehicleHealth, load_health
-from pipeline.adapters.postgres.work import ask_again, load_done, load_vehicles, load_waiting
+from pipeline.adapters.postgres.work import (
+    ask_again,
+    load_all_waiting,
+    load_done,
+    load_unread,
+    load_vehicles,
+)
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId
 from pipeline.domain.uk_time import by_when
@@ -60,8 +66,9 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
     def operations_page(request: Request) -> Response:
         person = desk.person_with(request, Role.OPERATIONS, Role.ADMIN)
         owner, now = person.organisation_id, desk.clock.now()
+        waiting = load_all_waiting(desk.database, desk.store, owner=owner)
         with desk.database.acting_for(owner) as connection:
-            waiting = load_waiting(connection, owner, desk.store)
+            unread = load_unread(connection, owner, desk.store)
             shown = sorted(waiting, key=lambda one: (not one.needs_a_person, one.received_at))
             shown = shown[:_MOST_ROWS]
             vehicles = load_vehicles(connection, owner, [one.drive_id for one in shown])
@@ -71,7 +78,8 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
         done_at = backlog.done_at(now)
         return desk.page(
             request, "operations.html",
-            promise=late_words(waiting, now) or _KEPT,
+            promise=late_words(waiting, unread, now) or _KEPT,
+            unread=[by_when(at, now) for at in unread],
             waiting=len(waiting), waiting_hours=f"{backlog.waiting_s / 3600:.1f}",
             clear=None if done_at is None else by_when(done_at, now),
             rate=None if backlog.rate is None else f"{backlog.rate:.1f}",

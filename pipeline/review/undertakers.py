@@ -2,16 +2,27 @@
 
 from datetime import date
 
-from pipeline.adapters.postgres.council_records import load_imports, load_records
+from pipeline.adapters.bank_holidays import Nation
+from pipeline.adapters.postgres.council_records import load_newest
 from pipeline.adapters.postgres.database import Connection
 from pipeline.domain.defects import Defect
 from pipeline.domain.ids import OrganisationId
-from pipeline.domain.records import CouncilRecord, RecordKind
+from pipeline.domain.records import RecordKind
 from pipeline.domain.undertakers import Apparatus, Works, apparatus_at, works_under_way
+
+# The duty to maintain apparatus.
+_DUTY = {
+    Nation.ENGLAND_AND_WALES: "New Roads and Street Works Act 1991, section 81",
+    Nation.SCOTLAND: "New Roads and Street Works Act 1991, section 140",
+}
 
 
 def undertaker_labels(
-    connection: Connection, authority: OrganisationId, defect: Defect, usrn: int | None, today: date
+    connection: Connection,
+    authority: OrganisationId,
+    defect: Defect,
+    place: tuple[int | None, Nation],
+    today: date,
 ) -> tuple[str, ...]:
     """Return what is known of works and apparatus of others at a defect, in sentences.
 
@@ -19,49 +30,50 @@ def undertaker_labels(
         connection: A transaction that acts for the authority.
         authority: Whose road it is.
         defect: The defect.
-        usrn: Its street; None where it is not known, and then nothing is.
+        place: Its street's USRN, None where it is not known, and then nothing is; and the nation.
         today: In the UK.
     """
+    usrn, nation = place
     if usrn is None:
         return ()
-    works = works_under_way(_records(connection, authority, RecordKind.WORKS, usrn), today)
-    apparatus = apparatus_at(
-        _records(connection, authority, RecordKind.APPARATUS, usrn), defect.at, defect.error.sigma_m
-    )
-    told = [_works_words(one, today) for one in works] + [_apparatus_words(o) for o in apparatus]
-    as_of = {
-        kind: load_imports(connection, authority, kind)[-1].covers_to
-        for kind, found in ((RecordKind.WORKS, works), (RecordKind.APPARATUS, apparatus))
-        if found
-    }
+    works = load_newest(connection, authority, RecordKind.WORKS, usrn)
+    apparatus = load_newest(connection, authority, RecordKind.APPARATUS, usrn)
+    under_way = works_under_way([record for record, _ in works], today)
+    near = apparatus_at([record for record, _ in apparatus], defect.at, defect.error.sigma_m)
+    works_day = {record.reference: day for record, day in works}
+    apparatus_day = {record.reference: day for record, day in apparatus}
     return (
-        *told,
-        *(f"{kind.words.capitalize()}: as of {day:%d %B %Y}." for kind, day in as_of.items()),
+        *(f"{_works_words(one, today)} {_as_of(works_day[one.reference])}" for one in under_way),
+        *(
+            f"{_apparatus_words(one, nation)} {_as_of(apparatus_day[one.reference])}"
+            for one in near
+        ),
     )
 
 
-def _records(
-    connection: Connection, authority: OrganisationId, kind: RecordKind, usrn: int
-) -> tuple[CouncilRecord, ...]:
-    return load_records(connection, authority, kind, (usrn, date.min, date.max))
+def _as_of(day: date) -> str:
+    return f"Known as of {day.day} {day:%B %Y}."
 
 
 def _works_words(one: Works, today: date) -> str:
-    when = "under way since" if one.begins_on <= today else "to begin on"
+    is_begun = one.begins_on <= today
+    when = "under way since" if is_begun else "to begin on"
     until = f" until {one.ends_on:%d %B %Y}" if one.ends_on else ", without an end that was said"
     what = " ".join(part for part in (one.promoter, one.what) if part) or "works"
     status = f", {one.status}" if one.status else ""
+    theirs = " What lies in them may be theirs to mend." if is_begun else ""
     return (
-        f"Street works {one.reference}: {what}, {when} {one.begins_on:%d %B %Y}{until}{status}. "
-        "What lies in them may be theirs to mend."
+        f"Street works {one.reference}: {what}, {when} {one.begins_on:%d %B %Y}{until}{status}."
+        f"{theirs}"
     )
 
 
-def _apparatus_words(one: Apparatus) -> str:
+def _apparatus_words(one: Apparatus, nation: Nation) -> str:
     what = one.what or "Apparatus"
     owner = f" of {one.owner}" if one.owner else ""
+    law = _DUTY.get(nation)
+    by = f" ({law})" if law else ""
     return (
         f"{what}{owner} ({one.reference}), {one.distance_m:.1f} m away: if its cover or surround "
-        "is at fault, it is the undertaker's to mend (New Roads and Street Works Act 1991, "
-        "section 81)."
+        f"is at fault, it may be the owner's to mend{by}."
     )

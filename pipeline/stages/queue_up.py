@@ -7,6 +7,8 @@ from datetime import datetime
 from pipeline.domain.ids import OrganisationId
 from pipeline.domain.work import WaitingDrive, promised_by
 
+_LEAST_S = 60.0
+
 
 def queue_up(
     waiting: Sequence[WaitingDrive], *, in_hand_s: Mapping[OrganisationId, float], places: int
@@ -32,7 +34,12 @@ def queue_up(
         owner = min(lines, key=lambda one: (lines[one][0][0], load.get(one, 0.0), str(one)))
         _, drive = lines[owner].popleft()
         chosen.append(drive)
-        load[owner] = load.get(owner, 0.0) + drive.waiting_s
+        load[owner] = load.get(owner, 0.0) + cost_s(drive)
         if not lines[owner]:
             del lines[owner]
     return tuple(chosen)
+
+
+def cost_s(drive: WaitingDrive) -> float:
+    """Return what a drive counts for, in seconds of footage: beginning it is work too."""
+    return max(drive.waiting_s, _LEAST_S)

@@ -5,6 +5,7 @@ do in Chromium.
 """
 
 import json
+import math
 import re
 import zipfile
 from collections import Counter
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from deploy.commands_roads import load
 from deploy.ingest import detector_of, process, receive
@@ -91,6 +92,19 @@ class Week:
             settings=self.settings,
         )  # fmt: skip
         process(batch.received, self.settings, detector_of(self.settings))
+
+    def beginning(self) -> set[str]:
+        """Return the possible defects that lie surely on the first metres of the street."""
+        east, north, _ = STREET.to_world(0.0, 0.0)
+        with wiring.database(self.settings).acting_for(DEPOT) as connection:
+            rows = connection.execute(
+                "select defect_id, at_e, at_n from roadwear.defect where state = 'queued'"
+            ).fetchall()
+        return {
+            str(row["defect_id"])
+            for row in rows
+            if 15 < math.dist((row["at_e"], row["at_n"]), (east, north)) < MENDED_M - 20
+        }
 
     def states(self) -> Counter[str]:
         with wiring.database(self.settings).acting_for(DEPOT) as connection:
@@ -224,7 +238,7 @@ def saturday(week: Week, alarm: Alarm, mailbox: Letterbox, grave: int) -> None:
     page.get_by_role("heading", name=re.compile("Possible pothole")).first.wait_for()
     page.goto(f"{week.address}/duty")
     for left in range(grave, 0, -1):
-        assert page.get_by_role("button", name="Acknowledge number").count() == left
+        expect(page.get_by_role("button", name="Acknowledge number")).to_have_count(left)
         page.get_by_label("What you do about it").first.fill("a gang is on its way")
         page.get_by_role("button", name="Acknowledge number 1", exact=True).click()
     page.get_by_text("Nothing waits to be acknowledged").wait_for()
@@ -240,13 +254,18 @@ def monday(week: Week) -> None:
     ada.goto(f"{week.address}/queue")
     waiting = week.states()["queued"]
     assert waiting >= FIFTY
+    # What a later drive will see mended is approved; which that is differs from week to week.
+    first = week.beginning()
     keys = Keys(ada)
     ada.locator("summary", has_text="Work with single keys").focus()
     keys.press("Enter", "Tab", "Space")
     keys.press("j")
     keys.leads("Enter")
     for number in range(waiting):
-        if ada.get_by_label("Impact", exact=True).input_value() == "" or number % 2:
+        is_grave = ada.get_by_label("Impact", exact=True).input_value() == ""
+        if not is_grave and ada.url.rpartition("/")[2] in first:
+            keys.press("a", "Space")
+        elif is_grave or number % 2:
             keys.press("v", "Enter", "Tab", "Tab")
         elif number % 10 == 4:  # rejected, with a reason
             keys.press("r", "Space", "Tab", "Tab", "Tab", "Tab", "ArrowDown", "Tab", "Tab")
@@ -262,7 +281,8 @@ def monday(week: Week) -> None:
     assert keys.pressed <= 7 * waiting
     made = week.states()
     assert made["site_visit"] >= VISITS
-    assert min(made[state] for state in ("approved", "rejected", "watched")) >= 3
+    assert min(made[state] for state in ("approved", "rejected", "watched")) >= 2
+    assert made["approved"] >= 5
 
 
 def two_on_one(ada: Page, ben: Page, address: str) -> None:
@@ -308,33 +328,44 @@ def thirty_visits(week: Week) -> None:
     assert week.states()["site_visit"] == before - VISITS
 
 
-def repaired(week: Week) -> str:
-    """Order all that is approved, and say that the gang repaired it; return the order's page."""
-    page = week.person("ada")
+def repaired(week: Week) -> list[str]:
+    """Order all that is approved, and say that the gang repaired it; return the orders' pages."""
+    page, orders = week.person("ada"), []
     page.goto(f"{week.address}/orders")
-    page.get_by_role("button", name="Order visit 1").click()
-    page.get_by_label("What is to be done?").select_option("permanent")
-    page.get_by_label("Traffic management").select_option("stop_go")
-    page.get_by_role("button", name="Order the repairs").click()
-    page.get_by_role("heading", name=re.compile("Order 20")).wait_for()
+    while page.get_by_role("button", name="Order visit 1", exact=True).count():
+        page.get_by_role("button", name="Order visit 1", exact=True).click()
+        page.get_by_label("What is to be done?").select_option("permanent")
+        page.get_by_label("Traffic management").select_option("stop_go")
+        page.get_by_role("button", name="Order the repairs").click()
+        page.get_by_role("heading", name=re.compile("Order 20")).wait_for()
+        orders.append(page.url)
+        page.goto(f"{week.address}/orders")
+        page.get_by_role("heading", level=1).wait_for()
     week.at += timedelta(hours=1)
-    lines = page.get_by_text(re.compile("Say what became of number")).count()
-    for number in range(1, lines + 1):
-        page.get_by_text(re.compile(f"Say what became of number {number}$")).click()
-        page.locator(f"#kind-{number}").select_option("repaired")
-        page.locator("details[open]").get_by_role("button", name="Keep this").click()
-        page.get_by_text(f"Number {number}: repaired on").wait_for()
-    return page.url
+    for order in orders:
+        page.goto(order)
+        for number in range(
+            1, page.get_by_text(re.compile("Say what became of number")).count() + 1
+        ):
+            page.get_by_text(re.compile(f"Say what became of number {number}$")).click()
+            page.locator(f"#kind-{number}").select_option("repaired")
+            page.locator("details[open]").get_by_role("button", name="Keep this").click()
+            page.get_by_text(f"Number {number}: repaired on").wait_for()
+    return orders
 
 
-def seen_to_be_mended(week: Week, folder: Path, order: str) -> None:
+def seen_to_be_mended(week: Week, folder: Path, orders: list[str]) -> None:
     """A later drive along the mended beginning of the street bears the repairs out."""
     week.goes_on_to(days=1, hour=10)
     week.ingest(footage(folder / "tuesday", at=week.at - timedelta(hours=1), later=True))
     page = week.person("ada")
-    page.goto(order)
-    page.get_by_text(re.compile("verified", re.IGNORECASE)).first.wait_for()
     assert week.states()["verified"] >= 1
+    told = []
+    for order in orders:
+        page.goto(order)
+        page.get_by_role("heading", level=1).wait_for()
+        told.append(page.get_by_text(re.compile("verified", re.IGNORECASE)).count())
+    assert sum(told) >= 1
 
 
 def evidence(page: Page, week: Week) -> str:
@@ -344,7 +375,7 @@ def evidence(page: Page, week: Week) -> str:
 
 
 def voided_and_restored(week: Week) -> None:
-    """The later drive is voided and restored: coverage, counts and the evidence follow."""
+    """The later drive is voided, and coverage, counts and evidence follow; and restored."""
     page = week.pages[-1]
     before, counted = evidence(page, week), week.states()
     page.goto(f"{week.address}/coverage")
@@ -385,5 +416,12 @@ def bundle(week: Week, folder: Path, grave: int) -> None:
     told = json.loads((kept / "answers.json").read_text("utf-8"))["answers"]
     assert set(range(1, 10)) <= {one["number"] for one in told}
     assert all(one["parts"] for one in told)
-    words = json.dumps(told, ensure_ascii=False)
-    assert "a gang is on its way" in words and words.count("cknowledged by Ben") >= grave
+    [emergencies] = [
+        part["table"]["rows"]
+        for one in told
+        for part in one["parts"]
+        if part["table"] and part["table"]["name"] == "emergencies"
+    ]
+    acknowledged = [row for row in emergencies if row[4].startswith("Ben, ")]
+    assert len(acknowledged) >= grave
+    assert {row[5] for row in acknowledged} == {"a gang is on its way"}

@@ -44,3 +44,9 @@ def test_a_cover_is_named_where_the_hole_may_lie_at_it_the_nearest_first() -> No
         ("one", 1),
         ("two", 5.4),
     ]
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "works closed", "completed", "Refused"])
+def test_what_is_over_by_its_status_is_not_shown(status: str) -> None:
+    assert works_under_way([works(TODAY, status=status)], TODAY) == ()
+    assert works_under_way([works(TODAY, status="in progress")], TODAY) != ()

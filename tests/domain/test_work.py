@@ -7,7 +7,15 @@ import pytest
 
 from pipeline.domain.ids import DriveId, OrganisationId
 from pipeline.domain.uk_time import LONDON
-from pipeline.domain.work import MOST_TRIES, WaitingDrive, WorkKind, WorkWord, promised_by
+from pipeline.domain.work import (
+    MOST_TRIES,
+    WaitingDrive,
+    WorkKind,
+    WorkWord,
+    late_words,
+    promised_by,
+    tries_since,
+)
 
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
 
@@ -62,3 +70,19 @@ def test_what_is_lost_again_and_again_waits_for_a_person_until_they_ask() -> Non
     assert not drive(*often[2:]).needs_a_person
     assert not drive(*often, WorkKind.ASKED).needs_a_person
     assert not drive(*often, WorkKind.DONE, WorkKind.BEGUN).needs_a_person
+    assert drive(*[WorkKind.LOST] * MOST_TRIES).needs_a_person
+    assert drive(WorkKind.ASKED, *[WorkKind.LOST] * MOST_TRIES).needs_a_person
+    assert not drive(*[WorkKind.BEGUN, WorkKind.OUTAGE] * 3 * MOST_TRIES).needs_a_person
+    assert tries_since(drive(WorkKind.LOST, WorkKind.BEGUN, WorkKind.LOST).said) == 2
+
+
+def test_what_is_late_is_said_and_what_waits_for_a_person_on_its_own_day_alone() -> None:
+    morning = promised_by(NOON)
+    waits, stuck = drive(), drive(WorkKind.BEGUN, WorkKind.FAILED)
+    assert late_words([waits, stuck], [NOON], morning - timedelta(seconds=1)) == ""
+    assert late_words([waits, waits, stuck], [NOON], morning) == (
+        "2 drives that were promised for 06:30 are not done: 0.0 hours of footage. "
+        "1 drive that was promised for 06:30 is not done until a person asks for a try. "
+        "1 upload that was promised for 06:30 is not even read."
+    )
+    assert "person" not in late_words([waits, stuck], [], morning + timedelta(days=1))

@@ -1,16 +1,19 @@
 """What waits is handed out, once; what was lost is found; what needs a person is left to them."""
 
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from prefect import flow, tags
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.events import emit_event
 from prefect.logging import disable_run_logger
 from prefect.states import Crashed, Pending, Running
 
-from flows.in_hand import DRIVE_FLOW, runs_in_hand
+from flows.in_hand import DRIVE_FLOW, TAG, end_stuck, has_heartbeat, runs_in_hand
 from flows.ops import SILENT_NAME, faults_of, set_up
 from flows.process_night import process_night
 from flows.telling import say
@@ -97,6 +100,7 @@ def test_a_run_that_was_over_before_it_said_a_word_does_not_stop_the_next(
     [run] = drive_runs(client)
     client.set_flow_run_state(run.id, Crashed(), force=True)
     night()
+    assert runs_in_hand(client) == ()
     night()
     assert [one.run_id != run.id for one in runs_in_hand(client)] == [True]
 
@@ -116,6 +120,48 @@ def test_a_run_that_a_worker_took_and_never_started_is_ended(
     night()
     [again] = runs_in_hand(client)
     assert again.run_id != run.id
+
+
+def test_a_run_without_a_heartbeat_is_ended_and_one_with_it_is_not(
+    client: SyncPrefectClient,
+) -> None:
+    @flow(name="process-drive")
+    def beats() -> None:
+        return
+
+    with tags(TAG):
+        beats()
+    [run] = client.read_flow_runs()
+    client.set_flow_run_state(run.id, Running(), force=True)
+    now = datetime.now(UTC) + timedelta(minutes=6)
+    event = emit_event("prefect.flow-run.heartbeat", {"prefect.resource.id": str_id(run)})
+    assert event is not None
+    for _ in range(100):  # events are sent a little later
+        if has_heartbeat(client, run.id, event.occurred + timedelta(seconds=1)):
+            break
+        time.sleep(0.1)
+    assert end_stuck(client, event.occurred + timedelta(minutes=4)) == 0
+    assert end_stuck(client, now + timedelta(minutes=5)) == 1
+    after = client.read_flow_run(run.id).state_type
+    assert after is StateType.CRASHED
+
+
+def str_id(run: FlowRun) -> str:
+    return f"prefect.flow-run.{run.id}"
+
+
+def test_two_nights_that_see_the_same_loss_begin_the_drive_once(
+    client: SyncPrefectClient, drive: tuple[OrganisationId, DriveId]
+) -> None:
+    settings = wiring.Settings.from_env()
+    night()
+    [run] = drive_runs(client)
+    client.set_flow_run_state(run.id, Crashed(), force=True)
+    say(settings, drive, WorkKind.BEGUN, run=run.id)
+    for _ in range(2):
+        say(settings, drive, WorkKind.LOST, run=run.id)
+        night()
+    assert len(drive_runs(client)) == 2
 
 
 def test_what_was_refused_is_left_to_a_person(
@@ -148,6 +194,7 @@ def test_set_up_again_changes_nothing_and_what_is_wrong_is_said() -> None:
         "The server never clears old runs away",
         "No worker was heard from in the last 2 minutes",
         "process-night/process-night has no run ahead",
+        "morning/morning has no run ahead",
     ]
 
 

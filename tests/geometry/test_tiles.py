@@ -47,6 +47,25 @@ def test_a_map_is_a_part_of_the_grid_and_abroad_it_is_none() -> None:
     assert grid_box(paris, LonLat(lon_deg=2.4, lat_deg=48.9), GRID.to_lonlat) is None
 
 
+@pytest.mark.parametrize("place", [(-7.5, 56.98), (-6.3, 49.92), (-7.0, 58.2), (1.75, 52.47)])
+@pytest.mark.parametrize("half_deg", [0.005, 0.4])
+def test_where_the_grid_ends_in_the_sea_there_are_maps_too(
+    place: tuple[float, float], half_deg: float
+) -> None:
+    at = LonLat(lon_deg=place[0], lat_deg=place[1])
+    assert frame_of(tile_with(at, 13), GRID.to_lonlat) is not None
+    lower = LonLat(lon_deg=place[0] - half_deg, lat_deg=place[1] - half_deg)
+    upper = LonLat(lon_deg=place[0] + half_deg, lat_deg=place[1] + half_deg)
+    box = grid_box(lower, upper, GRID.to_lonlat)
+    assert box is not None
+    small = grid_box(
+        at, LonLat(lon_deg=at.lon_deg + 1e-3, lat_deg=at.lat_deg + 1e-3), GRID.to_lonlat
+    )
+    assert small is not None
+    assert box.west_m <= small.west_m <= small.east_m <= box.east_m
+    assert box.south_m <= small.south_m <= small.north_m <= box.north_m
+
+
 def test_a_fraction_leads_back_to_its_place() -> None:
     tile = Tile(zoom=11, x=1023, y=681)
     assert tile.fraction(tile.place(0.25, 0.75)) == pytest.approx((0.25, 0.75), abs=1e-9)

@@ -124,6 +124,17 @@ def test_what_failed_says_why_and_is_tried_again_when_a_person_asks(
         assert rows_unlike_log(connection, owner) == ()
 
 
+def test_what_is_not_even_read_is_counted(
+    ops: Browser, database: Database, drive: tuple[OrganisationId, DriveId], clock: Set
+) -> None:
+    with database.acting_for(drive[0]) as connection:
+        connection.execute("update roadwear.batch set state = 'closed'")
+    assert "1 upload, the oldest ended" in ops.get("/operations")
+    clock.ahead = timedelta(days=4)
+    ops.sign_in("ops@north.example")
+    assert "1 upload that was promised for 06:30 is not even read" in ops.get("/operations")
+
+
 def test_a_drive_that_is_nobodys_is_not_tried(ops: Browser) -> None:
     ops.get("/operations")
     other = f"/operations/drives/{natural_uuid('drive', 'other')}/retry"

@@ -47,6 +47,12 @@ def test_the_turn_is_counted_in_minutes_of_footage_not_in_drives() -> None:
     assert chosen == {owner("long"): 2, owner("short"): 20}
 
 
+def test_drives_that_are_only_to_be_gathered_take_their_turn_too() -> None:
+    waiting = drives("gather", 1000, minutes=0) + drives("look", 10, minutes=1)
+    chosen = Counter(one.owner_id for one in queue_up(waiting, in_hand_s={}, places=20))
+    assert chosen == {owner("gather"): 10, owner("look"): 10}
+
+
 def test_what_is_promised_earlier_goes_first_whosever_it_is() -> None:
     late = drives("late", 5, at=NOON + timedelta(hours=7))
     early = drives("early", 5)

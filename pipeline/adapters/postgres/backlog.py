@@ -16,13 +16,13 @@ SPAN_S = (
     "- r.from_pts, 0) * c.time_base_num / c.time_base_den"
 )
 _WAITING = f"""
-  select c.drive_id, c.received_at, c.duration_s - coalesce((
+  select c.drive_id, s.received_at, c.duration_s - coalesce((
     select sum({SPAN_S}) from roadwear.run r
     where r.owner_id = c.owner_id and r.clip_sha256 = c.clip_sha256
       and r.state in ('current', 'void') and r.mark = 'live'), 0) as left_s
   from roadwear.clip c join roadwear.stored_file s
     on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256 and s.gone_at is null
-      and (s.store is null or s.store = %(store)s)
+      and (%(store)s::uuid is null or s.store is null or s.store = %(store)s)
   where c.owner_id = %(owner)s"""  # noqa: S608 - our own words
 
 
@@ -69,15 +69,20 @@ def load_backlog(
 
 
 def waiting_footage(
-    connection: Connection, owner: OrganisationId, store: StoreId
+    connection: Connection, owner: OrganisationId, store: StoreId | None
 ) -> tuple[tuple[DriveId, datetime, float], ...]:
     """Return a store's drives of which something was not looked at yet, the oldest first.
 
+    Args:
+        connection: Acting for the owner.
+        owner: Whose footage.
+        store: Where it lies; None for any.
+
     Returns:
-        Of each the drive, when the last of what waits came, and how many seconds wait.
+        Of each the drive, when the first of what waits came, and how many seconds wait.
     """
     rows = connection.execute(
-        f"""select w.drive_id, max(w.received_at) as received_at, sum(left_s) as left_s
+        f"""select w.drive_id, min(w.received_at) as received_at, sum(left_s) as left_s
         from ({_WAITING}) w where left_s > %(least)s
         group by w.drive_id order by received_at, w.drive_id""",  # noqa: S608 - our own words
         {"owner": owner, "store": store, "least": _LEAST_S},

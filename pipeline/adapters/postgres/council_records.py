@@ -95,6 +95,25 @@ def load_records(
     return tuple(_record(row) for row in rows)
 
 
+def load_newest(
+    connection: Connection, authority: OrganisationId, kind: RecordKind, usrn: int
+) -> tuple[tuple[CouncilRecord, date], ...]:
+    """Return what the newest file of each source has of a street, and until when that is whole.
+
+    What a newer file has no more is over, whoever said nothing of its end.
+    """
+    rows = connection.execute(
+        "select r.*, i.covers_to from roadwear.council_record r join ("
+        "select distinct on (source) import_id, covers_to from roadwear.record_import "
+        "where authority_id = %(a)s and kind = %(kind)s "
+        "order by source, covers_to desc, ordinal desc) i using (import_id) "
+        "where r.authority_id = %(a)s and r.usrn = %(usrn)s and r.kind = %(kind)s "
+        "order by r.happened_on, r.reference",
+        {"a": authority, "usrn": usrn, "kind": kind},
+    )
+    return tuple((_record(row), row["covers_to"]) for row in rows)
+
+
 def imports_unlike_log(connection: Connection, authority: OrganisationId) -> tuple[str, ...]:
     """Return, in sentences, which imports are not as they were brought in.
 

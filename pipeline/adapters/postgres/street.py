@@ -1,7 +1,7 @@
 """What is held of a street over a time: for a bundle of evidence."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from pipeline.adapters.policy_toml import parse_policy
@@ -59,7 +59,15 @@ def load_street(connection: Connection, authority: OrganisationId, claim: Claim)
         unlaid=_unlaid(connection, claim),
         policies=_policies_then(connection, authority, claim),
         imports={kind: load_imports(connection, authority, kind) for kind in RecordKind},
-        records={kind: load_records(connection, authority, kind, asked) for kind in RecordKind},
+        records={
+            kind: load_records(
+                connection,
+                authority,
+                kind,
+                (claim.usrn, date.min, claim.incident_on) if kind is RecordKind.WORKS else asked,
+            )
+            for kind in RecordKind
+        },
         log=_excerpt(connection, authority, passes, defects),
     )
 

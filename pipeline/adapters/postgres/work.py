@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
@@ -69,7 +70,11 @@ def load_work(
 
 
 def told_this_morning(connection: Connection, owner: OrganisationId, day: date) -> set[PersonId]:
-    """Return whom it was told on a day that something promised is not done."""
+    """Return whom it was told on a day that something promised is not done.
+
+    Whoever else asks waits until the transaction ends.
+    """
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"morning {owner} {day}",))
     rows = connection.execute(
         "select person_id from roadwear.morning_told where owner_id = %s and day = %s", (owner, day)
     )
@@ -147,38 +152,56 @@ def load_vehicles(
     return {DriveId(row["drive_id"]): row["fleet_number"] for row in rows}
 
 
-def load_all_waiting(database: Database, store: StoreId) -> tuple[WaitingDrive, ...]:
+def load_unread(
+    connection: Connection, owner: OrganisationId, store: StoreId
+) -> tuple[datetime, ...]:
+    """Return when uploads to a store were ended that are not read yet, the first first."""
+    rows = connection.execute(
+        "select closed_at from roadwear.batch where owner_id = %s and state = 'closed' "
+        "and (store is null or store = %s) order by closed_at",
+        (owner, store),
+    )
+    return tuple(row["closed_at"] for row in rows)
+
+
+def load_all_waiting(
+    database: Database, store: StoreId, *, owner: OrganisationId | None = None
+) -> tuple[WaitingDrive, ...]:
     """Return every drive of a store that waits, with what became of it so far.
 
     Args:
         database: Of all organisations.
         store: Where the footage lies.
+        owner: Whose alone; None for everybody's.
 
     Raises:
         OutageError: The database does not answer.
     """
     everybody = all_organisations(database)
     found: dict[DriveId, WaitingDrive] = {}
-    for owner in everybody:
-        with database.acting_for(owner) as connection:
-            found |= {one.drive_id: one for one in load_waiting(connection, owner, store)}
+    for one in everybody if owner is None else (owner,):
+        with database.acting_for(one) as connection:
+            found |= {each.drive_id: each for each in load_waiting(connection, one, store)}
     ungathered: dict[OrganisationId, set[DriveId]] = defaultdict(set)
     for authority in everybody:
         with database.acting_for(authority) as connection:
-            for owner, drive in ungathered_drives(connection, authority):
-                ungathered[owner].add(drive)
-    for owner, drives in ungathered.items():
-        with database.acting_for(owner) as connection:
-            found |= _to_gather(connection, owner, sorted(drives - found.keys()))
+            for whose, drive in ungathered_drives(connection, authority):
+                ungathered[whose].add(drive)
+    for whose, drives in ungathered.items():
+        if owner is None or whose == owner:
+            with database.acting_for(whose) as connection:
+                found |= _to_gather(connection, whose, drives - found.keys())
     return tuple(found.values())
 
 
 def _to_gather(
-    connection: Connection, owner: OrganisationId, drives: Sequence[DriveId]
+    connection: Connection, owner: OrganisationId, ungathered: AbstractSet[DriveId]
 ) -> dict[DriveId, WaitingDrive]:
-    """Return drives that were looked at, but not gathered."""
+    """Return drives that were looked at wholly, by whatever store, but not gathered."""
+    unseen = {drive for drive, _, _ in waiting_footage(connection, owner, None)}
+    drives = sorted(ungathered - unseen)
     rows = connection.execute(
-        "select drive_id, max(received_at) as received_at from roadwear.clip "
+        "select drive_id, min(received_at) as received_at from roadwear.clip "
         "where owner_id = %s and drive_id = any(%s) group by drive_id",
         (owner, list(drives)),
     ).fetchall()
