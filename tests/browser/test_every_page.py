@@ -31,7 +31,7 @@ PAGES = (
     "/queue", "/queue/arrived", "/defects?state=queued", "/visits", "/orders", "/orders/new",
     "/duty", "/coverage", "/coverage?street=long", "/evidence", "/policy", "/audit",
     "/audit?verify=true", "/people", "/account", "/second-looks", "/help", "/help/practice",
-    "/accessibility", "/privacy", "/nowhere",
+    "/accessibility", "/privacy", "/operations", "/nowhere",
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
