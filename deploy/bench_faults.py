@@ -334,8 +334,8 @@ def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str
         **works.done,
         "pieces": stored,
         "pieces stored twice": twice,
+        # By the workers' logs; a killed worker may take the last line of its log with it.
         "pieces begun and lost": told["begins"] - told["is done"] - told["was"],
-        "pieces worked twice": told["is done"] - stored,
         "runs left running": len(_asked(_running)),
         "nights by the clock": len(_asked(_by_the_clock)),
         "minutes": round(seconds / 60, 1),
