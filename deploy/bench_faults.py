@@ -74,9 +74,13 @@ class Process:
 
     def kill(self) -> None:
         """Kill it and all that it started, without a word of warning."""
-        if self._running is not None:
-            os.killpg(self._running.pid, signal.SIGKILL)
-            self._running.wait()
+        if self._running is None:
+            return
+        # A run is a session of its own: it would outlive the worker that started it.
+        for process in [self._running.pid, *_started_by(self._running.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._running.wait()
 
     def lines(self, *, lately: bool = False) -> list[tuple[str, str, str]]:
         """Return drive, number and what became of it, of every piece that the log tells of.
@@ -86,6 +90,16 @@ class Process:
         """
         told = self.log.read_bytes()[self._from if lately else 0 :]
         return _LINE.findall(told.decode("utf-8", errors="replace"))
+
+
+def _started_by(process: int) -> list[int]:
+    """Return the numbers of the processes that one started, and those that these did (Linux)."""
+    found = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *_started_by(child)]
+    return found
 
 
 @dataclass(slots=True, kw_only=True)
