@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from models.loading import load_detector
@@ -36,8 +37,10 @@ from pipeline.wiring import grid_now
 from tests.builders import E0, N0, NOON, a_clip, a_rig, an_observation, raw_fixes
 
 STORE = StoreId(uuid4())
+# Of this run alone: a key that another run made, by another clock, is none that was tested.
+_KEYS = TemporaryDirectory(prefix="roadwear-test-keys-")
 AIDS = Aids(
-    signers=SignerStore(Path(__file__).parents[1] / ".roadwear" / "tests" / "keys"),
+    signers=SignerStore(Path(_KEYS.name)),
     doors=Doors(sealer=Sealer("test" * 8)),
     detector=cache(load_detector),
 )
