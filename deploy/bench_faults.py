@@ -3,6 +3,7 @@
 A real Prefect server on PostgreSQL, two real workers, real footage that was handed in.
 """
 
+import hashlib
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -30,15 +32,18 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from psycopg import sql
 
 from deploy.bench_house import House, bench_house
 from deploy.bench_intake import free_port, handed_in
 from deploy.doors import progress, say
 from deploy.processing import store_of
 from flows.ops import DEPLOYMENTS, POOL, SERVER_SETTINGS, faults_of, set_up
+from pipeline import wiring
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
+from pipeline.domain.ids import ClipSha256
 from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
 from pipeline.simulator.footage import street_painter, write_clip
 from pipeline.simulator.making import make_street
@@ -48,6 +53,9 @@ _STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
 _START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 45.0
 _DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 600.0
 _APART = timedelta(hours=1)
+_SLOT = "bench"
+# Stands in the names of files that are handed in, and nowhere else.
+_PLANTED = "Zqplanted"
 _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
 _RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
@@ -156,7 +164,7 @@ class Works:
         raise OutageError(f"Prefect's server does not start: {self.server.log}")
 
     def waiting(self) -> int:
-        """Return how many drives wait.
+        """Return how many drives wait and are tried by themselves.
 
         Raises:
             OutageError: The database does not answer for a minute.
@@ -164,7 +172,8 @@ class Works:
         store, until = store_of(self.house.settings), time.monotonic() + _DATABASE_GONE_S
         while True:
             try:
-                return len(load_all_waiting(self.house.database, store))
+                every = load_all_waiting(self.house.database, store)
+                return sum(not one.needs_a_person for one in every)
             except OutageError:
                 # Connections from before the database was stopped are gone.
                 if time.monotonic() > until:
@@ -177,6 +186,7 @@ def bench_faults(clips: int, kills: int) -> dict[str, dict[str, float]]:
         card = house.folder / "card"
         _write_card(card, clips)
         handed_in(house, card)
+        _spoil(house, card)
         with _works(house) as works:
             before = works.waiting()
             began = time.monotonic()
@@ -201,10 +211,19 @@ def _write_card(card: Path, clips: int) -> None:
     start = datetime.now(UTC).replace(microsecond=0) - _APART * (clips + 1)
     for number in range(clips):
         began = start + _APART * number
-        _again(first, card / f"{number:03}.mp4", began)
+        _again(first, card / f"Mrs {_PLANTED} {number:03}.mp4", began)
         later = Pass(street, PassRules(speed_mps=9.0), seed=5, started_at=began)
         track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
-        (card / f"{number:03}.gpx").write_bytes(track)
+        (card / f"Mrs {_PLANTED} {number:03}.gpx").write_bytes(track)
+
+
+def _spoil(house: House, card: Path) -> None:
+    """Cut the first clip off where it is kept, so that what fails has a name to tell."""
+    first = min(card.glob("*.mp4"))
+    sha256 = ClipSha256(hashlib.sha256(first.read_bytes()).hexdigest())
+    kept = wiring.footage_store(house.settings).place(house.depot.owner_id, sha256)
+    kept.chmod(0o600)
+    os.truncate(kept, kept.stat().st_size // 2)
 
 
 def _again(first: Path, path: Path, began: datetime) -> None:
@@ -237,6 +256,7 @@ def _works(house: House) -> Iterator[Works]:
         "ROADWEAR_FREE_GIB": str(settings.free_gib),
         "ROADWEAR_PIECE_S": str(_PIECE_S),
         "ROADWEAR_SPACING_M": str(_SPACING_M),
+        "ROADWEAR_SLOT": _SLOT,
     }
     with ExitStack() as stack:
         stack.enter_context(temporary_settings({PREFECT_API_URL: address}))
@@ -259,7 +279,7 @@ def _works(house: House) -> Iterator[Works]:
         works.wait_for_server()
         os.environ["PREFECT_API_URL"] = address
         stack.callback(os.environ.pop, "PREFECT_API_URL", None)
-        _asked(set_up)
+        _asked(partial(set_up, slots={_SLOT: 2}))
         for worker in works.workers:
             worker.start()
             stack.callback(worker.kill)
@@ -306,6 +326,12 @@ async def _running(client: PrefectClient) -> tuple[str, ...]:
     return tuple(str(run.id) for run in await client.read_flow_runs(flow_run_filter=wanted))
 
 
+async def _held_slots(client: PrefectClient) -> tuple[str, ...]:
+    """Return the name of the slots once for each that is held."""
+    limit = await client.read_global_concurrency_limit_by_name(_SLOT)
+    return (_SLOT,) * limit.active_slots
+
+
 async def _by_the_clock(client: PrefectClient) -> tuple[str, ...]:
     """Return the nights that began by their schedule."""
     runs = await client.read_flow_runs(
@@ -318,12 +344,18 @@ async def _by_the_clock(client: PrefectClient) -> tuple[str, ...]:
 
 
 def _until_calm() -> float:
-    """Wait until no run is called running any more; return how long that took, seconds."""
+    """Wait until no run is called running and no slot is held; return for how long, seconds."""
     began = time.monotonic()
-    while _asked(_running) and time.monotonic() - began < _CALM_S:
+    while (_asked(_running) or _asked(_held_slots)) and time.monotonic() - began < _CALM_S:
         _asked(_ask_for_a_night)
         time.sleep(20)
     return time.monotonic() - began
+
+
+def _refused(works: Works) -> int:
+    """Return how many drives wait until a person asks."""
+    every = load_all_waiting(works.house.database, store_of(works.house.settings))
+    return sum(one.needs_a_person for one in every)
 
 
 def _asked(what: Callable[[PrefectClient], object]) -> tuple[str, ...]:
@@ -332,6 +364,46 @@ def _asked(what: Callable[[PrefectClient], object]) -> tuple[str, ...]:
             return await what(client)  # type: ignore[misc,no-any-return]
 
     return anyio.run(ask)
+
+
+def _planted(works: Works) -> dict[str, float]:
+    """Return in how many rows of Prefect's tables and files of its the planted name stands.
+
+    Our own tables have it, of course: there the same search must find it.
+    """
+    owner_url = works.house.cluster.start().owner_url
+    folder = works.house.folder
+    logs = [*folder.glob("*.log"), *(p for p in (folder / "prefect").rglob("*") if p.is_file())]
+    return {
+        "planted names in our tables": _rows_with(owner_url, "roadwear"),
+        "PLANTED NAMES IN PREFECT'S TABLES": _rows_with(
+            owner_url.rpartition("/")[0] + "/prefect", "public"
+        ),
+        "PLANTED NAMES IN LOGS AND FILES": sum(
+            _PLANTED.encode() in log.read_bytes() for log in logs
+        ),
+        "logs and files looked through": len(logs),
+    }
+
+
+def _rows_with(url: str, schema: str) -> int:
+    """Return how many rows of a schema's tables have the planted name in them."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(
+            "select table_name from information_schema.tables "
+            "where table_schema = %s and table_type = 'BASE TABLE'",
+            (schema,),
+        ).fetchall()
+        total = 0
+        for (name,) in tables:
+            counted = connection.execute(
+                sql.SQL("select count(*) from {} t where t::text like %s").format(
+                    sql.Identifier(schema, name)
+                ),
+                (f"%{_PLANTED}%",),
+            ).fetchone()
+            total += counted[0] if counted else 0
+    return total
 
 
 def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str, float]:
@@ -344,14 +416,17 @@ def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str
     stored, twice = pieces or (0, 0)
     return {
         "drives": drives,
-        "drives done": drives - works.waiting(),
+        "drives refused: footage cut off": _refused(works),
+        "drives done": drives - works.waiting() - _refused(works),
         **works.done,
         "pieces": stored,
         "pieces stored twice": twice,
         # By the workers' logs; a killed worker may take the last line of its log with it.
         "pieces begun and lost": told["begins"] - told["is done"] - told["was"],
         "runs left running": len(_asked(_running)),
+        "slots still held": len(_asked(_held_slots)),
         "nights by the clock": len(_asked(_by_the_clock)),
+        **_planted(works),
         "minutes": round(seconds / 60, 1),
         "seconds until calm": round(calm_s, 1),
     }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -20,7 +21,12 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
-def setup() -> None:
+def setup(
+    slot: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=1: so many pieces at once on what ROADWEAR_SLOT=NAME shares."),
+    ] = None,
+) -> None:
     """Make in Prefect what the flows need: work pool, queues, automations, deployments.
 
     Again is harmless: what is there is put right. PREFECT_API_URL says where the server is.
@@ -28,7 +34,8 @@ def setup() -> None:
     with expected_failures():
         from flows.ops import set_up  # noqa: PLC0415 - Prefect takes seconds to load
 
-        for line in _asked(set_up):
+        slots = dict(map(_slot, slot or []))
+        for line in _asked(partial(set_up, slots=slots)):
             say(line)
 
 
@@ -92,6 +99,18 @@ def retry(
                 raise RuleError(f"{owner} has nobody with the address {by}")
             ask_again(connection, person, DriveId(drive), wiring.clock().now())
         say("It is begun by the next process-night, or by roadwear process.")
+
+
+def _slot(said: str) -> tuple[str, int]:
+    """Return a name and how many.
+
+    Raises:
+        RuleError: It is not understood.
+    """
+    name, _, count = said.partition("=")
+    if not (name and count.isascii() and count.isdigit() and int(count)):
+        raise RuleError(f"--slot {said} is not understood: --slot gpu-0=1")
+    return name, int(count)
 
 
 def _asked(what: Callable[..., Awaitable[tuple[str, ...]]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from prefect.client.schemas.objects import StateType, WorkPool
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from pipeline import wiring
 from pipeline.domain.errors import OutageError
 
 POOL = "cpu"
@@ -76,8 +78,14 @@ def silent_runs() -> AutomationCore:
     )
 
 
-async def set_up(client: PrefectClient) -> tuple[str, ...]:
+async def set_up(
+    client: PrefectClient, slots: Mapping[str, int] = MappingProxyType({})
+) -> tuple[str, ...]:
     """Make what is missing, and put right what is otherwise; return what was done.
+
+    Args:
+        client: Of the server.
+        slots: How many pieces of work may go on at once, for each GPU.
 
     Raises:
         OutageError: The deployments cannot be made.
@@ -105,6 +113,9 @@ async def set_up(client: PrefectClient) -> tuple[str, ...]:
     else:
         await client.create_automation(wanted)
     done.append("automation for silent runs " + ("put right" if known else "made"))
+    for name, limit in slots.items():
+        await client.upsert_global_concurrency_limit_by_name(name, limit)
+        done.append(f"slots of {name}: {limit}")
     _deploy(str(client.api_url))
     return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
 
@@ -127,6 +138,7 @@ async def faults_of(client: PrefectClient) -> tuple[str, ...]:
         if name not in queues
     ]
     found += [f"The queue {q.name} is paused." for q in queues.values() if q.is_paused]
+    found += await _faults_of_slot(client, wiring.Settings.from_env().slot)
     found += await _faults_of_workers(client)
     found += await _faults_of_deployments(client)
     known = await client.read_automations_by_name(SILENT_NAME)
@@ -154,6 +166,21 @@ def _faults_of_settings(settings: Mapping[str, Any]) -> list[str]:
     if server["analytics_enabled"]:
         found.append("The server reports its use to its makers: see roadwear ops env.")
     return found
+
+
+async def _faults_of_slot(client: PrefectClient, name: str) -> list[str]:
+    if not name:
+        return []
+    try:
+        limit = await client.read_global_concurrency_limit_by_name(name)
+    except ObjectNotFound:
+        return [
+            (
+                f"There is no concurrency limit {name}, so nobody waits for a slot of it: run "
+                f"roadwear ops setup --slot {name}=1"
+            )
+        ]
+    return [] if limit.active else [f"The concurrency limit {name} is switched off."]
 
 
 async def _faults_of_workers(client: PrefectClient) -> list[str]:

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
+from flows.slots import slot
 from flows.telling import ToldError, told_of, without_words
 from models import Runtime, load_detector
 from pipeline import wiring
@@ -84,14 +85,15 @@ def process_piece_task(
         means = Means(
             footage=wiring.footage(), detector=_detector(settings), settings=settings.line()
         )
-        found = process_piece(
-            prepared,
-            placed,
-            piece,
-            means,
-            ledger=wiring.ledger(settings),
-            blobs=wiring.blobs(settings),
-        )
+        with slot(settings):
+            found = process_piece(
+                prepared,
+                placed,
+                piece,
+                means,
+                ledger=wiring.ledger(settings),
+                blobs=wiring.blobs(settings),
+            )
     if found is None:
         return {"looked": 0, "observations": 0, "not_looked": 0, "already_done": 1}
     return {

@@ -80,6 +80,16 @@ class Settings(BaseSettings):
     )
     runtime: str = Field(default="openvino", description="openvino or ultralytics.")
     device: str = Field(default="cpu", description="cpu, or for ultralytics cuda:0 …")
+    slot: str = Field(
+        default="",
+        description="The concurrency limit of Prefect of which a piece of work holds one slot; one "
+        "for each GPU that several workers share (roadwear ops setup --slot).",
+    )
+    secrets: Path | None = Field(
+        default=None,
+        description="A folder of files, each a setting: roadwear_database_url has what "
+        "ROADWEAR_DATABASE_URL would say. Otherwise the one that systemd gives (LoadCredential).",
+    )
     secret_key: str | None = Field(
         default=None, description="Signs sessions; otherwise one is made and kept in home."
     )
@@ -126,8 +136,11 @@ class Settings(BaseSettings):
         )
         if unknown:
             raise InputError(f"unknown setting {', '.join(unknown)}; see docs/settings.md")
+        folder = os.environ.get("ROADWEAR_SECRETS") or os.environ.get("CREDENTIALS_DIRECTORY")
+        if folder and not Path(folder).is_dir():
+            raise InputError("setting ROADWEAR_SECRETS: there is no such folder")
         try:
-            return cls()
+            return cls(_secrets_dir=folder)  # type: ignore[call-arg]
         except ValidationError as error:
             first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"]).upper()
