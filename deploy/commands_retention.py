@@ -1,7 +1,7 @@
 """`roadwear retention`: how long things are kept, and what stops the clock."""
 
 import getpass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import uuid4
 
@@ -11,56 +11,43 @@ from rich.table import Table
 from deploy.doors import console, expected_failures, say
 from pipeline import wiring
 from pipeline.adapters.postgres import retention as rows
-from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.keeping import Hold, Kind
 from pipeline.domain.places import LonLat
-from pipeline.uplink.retention import DeletionLedger, Keeper
+from pipeline.uplink.retention import keeper_of
 
 app = typer.Typer(no_args_is_help=True)
-# Uploads that no row claims any more go after this, whatever an organisation says.
-_LONGEST_PARTIAL_DAYS = 30
 Owner = Annotated[str, typer.Option("--owner", help="Whose footage it is.")]
 Instant = Annotated[
     datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%SZ"], help="UTC, 2026-02-10T10:00:00Z.")
 ]
 
 
-def keeper_of(settings: wiring.Settings) -> Keeper:
-    """Return what removes what is due.
-
-    Raises:
-        OutageError: No database is set or running.
-    """
-    return Keeper(
-        database=wiring.database(settings),
-        store=wiring.footage_store(settings),
-        blobs=wiring.blobs(settings),
-        ledger=DeletionLedger(settings.home / "deletions.jsonl"),
-        now=wiring.clock().now,
-    )
-
-
 @app.command()
 def run() -> None:
     """Remove what was kept long enough, of every organisation; for cron, every night."""
     with expected_failures():
-        settings = wiring.Settings.from_env()
-        keeper = keeper_of(settings)
-        again = keeper.again()
-        total = dict.fromkeys(Kind, 0)
-        total[Kind.PARTIAL] = keeper.sweep(keeper.now() - timedelta(days=_LONGEST_PARTIAL_DAYS))
-        for owner in all_organisations(wiring.database(settings)):
-            for kind, count in keeper.run(owner).items():
-                total[kind] += count
-    for kind, count in total.items():
+        removed = keeper_of(wiring.Settings.from_env()).night()
+    for kind, count in removed.of_each.items():
         if count:
             say(f"Removed {count}: {kind.words}.")
-    if again:
-        say(f"Removed {again} that a restored backup had brought back.")
-    if not any(total.values()) and not again:
+    if removed.again:
+        say(f"Removed {removed.again} that a restored backup had brought back.")
+    if not any(removed.of_each.values()) and not removed.again:
         say("Nothing was due.")
+
+
+@app.command()
+def again() -> None:
+    """Remove again all that was ever removed: after footage, pictures or a database came back.
+
+    `roadwear serve` does so by itself before it serves, if the database is older than the ledger
+    of deletions.
+    """
+    with expected_failures():
+        count = keeper_of(wiring.Settings.from_env()).after_restore()
+        say(f"Removed {count} that had come back." if count else "Nothing had come back.")
 
 
 @app.command("list")

@@ -32,6 +32,7 @@ from pipeline.review.fleet import session_depot
 from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
+from pipeline.uplink.retention import keeper_of
 from pipeline.uplink.server import Uplink
 
 _log = structlog.get_logger(__name__)
@@ -79,11 +80,14 @@ def _detector(model: str, runtime: str, device: str) -> Detector:
 
 
 def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
-    """Return the whole application: pages and uplink.
+    """Return the whole application: pages and uplink; what was deleted is so before it serves.
 
     Raises:
         OutageError: No database is set or running.
     """
+    again = keeper_of(settings).catch_up()
+    if again:
+        _log.warning("what a restored backup had brought back was removed again", count=again)
     receiving = receiving_of(settings)
     desk = desk_of(settings, receiving)
     mail = wiring.mail(settings)

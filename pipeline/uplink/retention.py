@@ -6,12 +6,13 @@ it is removed again.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from pipeline import wiring
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.footage_store import FootageStore
 from pipeline.adapters.postgres import retention as rows
@@ -22,6 +23,9 @@ from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import ClipSha256, OrganisationId
 from pipeline.domain.keeping import Kind
 from pipeline.uplink.private import blank_private
+
+# Uploads that no row claims any more go after this, whatever an organisation says.
+_LONGEST_PARTIAL_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,18 @@ class DeletionLedger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What a night of removing came to.
+
+    Attributes:
+        again: What a restored backup had brought back.
+    """
+
+    of_each: Mapping[Kind, int]
+    again: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
     """Removes what is due."""
 
@@ -99,6 +115,35 @@ class Keeper:
     blobs: ObstoreBlobs
     ledger: DeletionLedger
     now: Callable[[], datetime]
+
+    def night(self) -> Removed:
+        """Remove what is due, of every organisation, and what a restore had brought back.
+
+        Raises:
+            OutageError: Something outside does not answer; what was removed stands in the ledger.
+        """
+        again = self.again()
+        total = dict.fromkeys(Kind, 0)
+        total[Kind.PARTIAL] = self.sweep(self.now() - timedelta(days=_LONGEST_PARTIAL_DAYS))
+        for owner in all_organisations(self.database):
+            for kind, count in self.run(owner).items():
+                total[kind] += count
+        self._note_known()
+        return Removed(of_each=total, again=again)
+
+    def catch_up(self) -> int:
+        """Remove again what was removed after the state in which the database is; return how much.
+
+        To be called before anybody is served: a database that comes out of a backup has forgotten
+        what was deleted since.
+
+        Raises:
+            OutageError: Something outside does not answer.
+        """
+        lines = sum(1 for _ in self.ledger)
+        with self.database.acting_for(OrganisationId(uuid4())) as connection:
+            known = rows.deletions_known(connection, self.store.store_id)
+        return self.after_restore() if lines > known else 0
 
     def run(self, owner: OrganisationId) -> dict[Kind, int]:
         """Remove what an organisation has kept long enough; return how much of each kind.
@@ -136,7 +181,19 @@ class Keeper:
                 with self.database.acting_for(owner) as connection:
                     fresh = rows.still_made_after(connection, gone.key, gone.at)
                 count += 0 if fresh else self.blobs.delete(gone.key)
+        self._note_known()
         return count
+
+    def after_restore(self) -> int:
+        """Remove what is in the ledger and there again, and tracks whose time ran out meanwhile."""
+        owners = all_organisations(self.database)
+        return self.again() + sum(self._tracks(owner) for owner in owners)
+
+    def _note_known(self) -> None:
+        """Keep in the database how far the ledger was carried out on it."""
+        lines = sum(1 for _ in self.ledger)
+        with self.database.acting_for(OrganisationId(uuid4())) as connection:
+            rows.note_deletions_known(connection, self.store.store_id, lines)
 
     def sweep(self, before: datetime) -> int:
         """Remove uploads to which nothing was added since an instant, whoever's they are."""
@@ -203,3 +260,18 @@ class Keeper:
 
     def _gone(self, owner: OrganisationId, kind: Kind, key: str) -> Deletion:
         return Deletion(at=self.now(), owner_id=str(owner), kind=kind, key=key)
+
+
+def keeper_of(settings: wiring.Settings) -> Keeper:
+    """Return what removes what is due.
+
+    Raises:
+        OutageError: No database is set or running.
+    """
+    return Keeper(
+        database=wiring.database(settings),
+        store=wiring.footage_store(settings),
+        blobs=wiring.blobs(settings),
+        ledger=DeletionLedger(settings.home / "deletions.jsonl"),
+        now=wiring.clock().now,
+    )

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.clock_system import SystemClock
@@ -14,6 +16,7 @@ from pipeline.adapters.postgres import retention as rows
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.people import add_person
+from pipeline.adapters.private_cluster import ClusterFile
 from pipeline.domain.decisions import Role
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import UploadId, organisation_id
@@ -23,6 +26,7 @@ from pipeline.domain.receiving import Depot, ExpectedFile
 from pipeline.uplink.receiving import Receiving
 from pipeline.uplink.retention import DeletionLedger, Keeper
 from tests.builders import NOON
+from tests.conftest import with_name
 from tests.stored import store_a_queue
 from tests.uplink.serving import add_depot, hand_in, receiving_in, write_drive
 
@@ -143,6 +147,39 @@ def test_what_a_restored_backup_brings_back_is_removed_again(kept: Kept) -> None
     assert kept.keeper().again() == 2
     assert kept.files() == []
     assert kept.keeper().again() == 0
+
+
+def test_a_database_out_of_a_backup_is_served_only_when_what_was_deleted_is_so_again(
+    kept: Kept, cluster: ClusterFile, database_urls: tuple[str, str]
+) -> None:
+    files = kept.folder / "backup"
+    shutil.copytree(kept.folder / "store", files)
+    assert kept.fixes() > 0
+    kept.database.close()
+    name = f"older_{uuid4().hex[:12]}"
+    with psycopg.connect(cluster.owner_url, autocommit=True) as admin:
+        source = sql.Identifier(database_urls[0].rpartition("/")[2])
+        admin.execute(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), source)
+        )
+    kept.database = Database(database_urls[1])
+    kept.days = DEFAULT_DAYS[Kind.TRACK] + 1
+    removed = kept.keeper().night()
+    assert removed.of_each[Kind.FOOTAGE] == 2 and removed.of_each[Kind.TRACK] == 1
+    assert kept.keeper().catch_up() == 0
+    kept.database.close()
+
+    shutil.copytree(files, kept.folder / "store", dirs_exist_ok=True)
+    kept.database = Database(with_name(database_urls[1], name))
+    try:
+        assert kept.fixes() > 0
+        assert kept.keeper().catch_up() == 3
+        assert kept.files() == [] and kept.fixes() == 0
+        assert kept.keeper().catch_up() == 0
+    finally:
+        kept.database.close()
+        with psycopg.connect(cluster.owner_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
 
 
 def test_what_was_handed_in_anew_after_it_was_removed_stays(kept: Kept) -> None:

@@ -190,3 +190,21 @@ def due_stills(
         {"o": owner, "u": undecided, "d": decided, "s": list(sightings)},
     )
     return tuple(row["blob_key"] for row in rows)
+
+
+def deletions_known(connection: Connection, store: StoreId) -> int:
+    """Return how many lines of a store's ledger of deletions were carried out on this database."""
+    row = connection.execute(
+        "select coalesce(max(lines), 0) as lines from roadwear.deletions_known where store_id = %s",
+        (store,),
+    ).fetchone()
+    return int(row["lines"]) if row else 0
+
+
+def note_deletions_known(connection: Connection, store: StoreId, lines: int) -> None:
+    """Keep how many were."""
+    connection.execute(
+        "insert into roadwear.deletions_known (store_id, lines) values (%s, %s) "
+        "on conflict do nothing",
+        (store, lines),
+    )
