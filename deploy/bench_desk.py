@@ -129,7 +129,7 @@ def bench_desk(
     with bench_house() as house:
         known = PrivateCluster(house.folder).start()
         names = [f"council-{number}" for number in range(councils)]
-        with psycopg.connect(known.owner_url, autocommit=True) as connection:
+        with psycopg.connect(known.admin_url, autocommit=True) as connection:
             for number, name in enumerate(names, 1):
                 on_step(f"filling {name} ({number} of {councils})")
                 _fill(house.database, connection, name, defects // councils, sightings)
@@ -145,7 +145,7 @@ def bench_desk(
             seen = _work(server.address, names, people, seconds)
         finally:
             server.kill()
-        with psycopg.connect(known.owner_url) as connection:
+        with psycopg.connect(known.admin_url) as connection:
             strangers = _strangers(connection, names, seen)
             bare = _bare(connection, names[0])
         plans = query_plans(house.database, organisation_id(names[0]))

@@ -241,10 +241,10 @@ def _again(first: Path, path: Path, began: datetime) -> None:
 def _works(house: House) -> Iterator[Works]:
     """Start Prefect's server on a database of its own, set it up, and start two workers."""
     known, port = house.cluster.start(), free_port()
-    with psycopg.connect(known.owner_url, autocommit=True) as admin:
+    with psycopg.connect(known.admin_url, autocommit=True) as admin:
         admin.execute("create database prefect")
     address = f"http://127.0.0.1:{port}/api"
-    database = known.owner_url.rpartition("/")[0].replace("postgresql:", "postgresql+asyncpg:")
+    database = known.admin_url.rpartition("/")[0].replace("postgresql:", "postgresql+asyncpg:")
     settings = house.settings
     environment = {
         **SERVER_SETTINGS,
@@ -371,13 +371,13 @@ def _planted(works: Works) -> dict[str, float]:
 
     Our own tables have it, of course: there the same search must find it.
     """
-    owner_url = works.house.cluster.start().owner_url
+    admin_url = works.house.cluster.start().admin_url
     folder = works.house.folder
     logs = [*folder.glob("*.log"), *(p for p in (folder / "prefect").rglob("*") if p.is_file())]
     return {
-        "planted names in our tables": _rows_with(owner_url, "roadwear"),
+        "planted names in our tables": _rows_with(admin_url, "roadwear"),
         "PLANTED NAMES IN PREFECT'S TABLES": _rows_with(
-            owner_url.rpartition("/")[0] + "/prefect", "public"
+            admin_url.rpartition("/")[0] + "/prefect", "public"
         ),
         "PLANTED NAMES IN LOGS AND FILES": sum(
             _PLANTED.encode() in log.read_bytes() for log in logs
@@ -407,7 +407,7 @@ def _rows_with(url: str, schema: str) -> int:
 
 
 def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str, float]:
-    with psycopg.connect(works.house.cluster.start().owner_url) as connection:
+    with psycopg.connect(works.house.cluster.start().admin_url) as connection:
         pieces = connection.execute(
             "select count(*), count(*) filter (where n > 1) from (select count(*) as n "
             "from roadwear.run group by owner_id, clip_sha256, from_pts) r"

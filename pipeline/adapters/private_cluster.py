@@ -27,7 +27,9 @@ _ROLE = (
     "create role {role} {options}; end if; end $$"
 )
 _DATABASE = "select datname from pg_database"
-_OWNER, _APP, _NAME = "roadwear_owner", "roadwear_login", "roadwear"
+_EXTENSION = "create extension if not exists postgis"
+_ADMIN, _OWNER, _APP = "roadwear_admin", "roadwear_owner", "roadwear_login"
+_NAME = "roadwear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,24 @@ class ClusterFile:
     port: int
     owner_password: str
     app_password: str
+    # Empty in a cluster of before there was one: there the owner is the superuser.
+    admin_password: str = ""
+
+    @property
+    def admin_url(self) -> str:
+        """For what a council's database team does: roles, databases, extensions."""
+        return self._url(*self.admin)
+
+    @property
+    def admin(self) -> tuple[str, str]:
+        """The superuser and its password."""
+        if not self.admin_password:
+            return _OWNER, self.owner_password
+        return _ADMIN, self.admin_password
 
     @property
     def owner_url(self) -> str:
-        """For migrations."""
+        """For migrations: an ordinary user that owns the database and is no superuser."""
         return self._url(_OWNER, self.owner_password)
 
     @property
@@ -119,33 +135,39 @@ class PrivateCluster:
             port=_free_port(),
             owner_password=secrets.token_urlsafe(24),
             app_password=secrets.token_urlsafe(24),
+            admin_password=secrets.token_urlsafe(24),
         )
-        with _password_file(cluster.owner_password) as path:
+        with _password_file(cluster.admin_password) as path:
             self._run(
-                "initdb", "-D", str(data), "-U", _OWNER, "--auth=scram-sha-256", "-E", "UTF8",
+                "initdb", "-D", str(data), "-U", _ADMIN, "--auth=scram-sha-256", "-E", "UTF8",
                 "--locale=C.UTF-8", f"--pwfile={path}", "--no-instructions",
             )  # fmt: skip
         self._write(cluster)
         return cluster
 
     def _make_roles(self, cluster: ClusterFile) -> None:
-        """Make the database and the application's own login, once; real work is for migrations."""
-        statements = [
+        """Make the roles, the database and its extension, once; the rest is for migrations."""
+        for statement in (
             _ROLE.format(role="roadwear_app", options="nologin"),
             _ROLE.format(role=_APP, options="login in role roadwear_app"),
+            _ROLE.format(role=_OWNER, options="login"),
             f"alter role {_APP} password '{cluster.app_password}'",
-        ]
-        environment = {"PGPASSWORD": cluster.owner_password}
-        server = ("-h", "127.0.0.1", "-p", str(cluster.port), "-U", _OWNER)
-        quiet = ("-X", "-q", "-v", "ON_ERROR_STOP=1")
-        for statement in statements:
-            self._run("psql", *server, "-d", "postgres", *quiet, "-c", statement, env=environment)
-        listed = self._run(
-            "psql", *server, "-d", "postgres", "-X", "-A", "-t", "-c",
-            _DATABASE, env=environment,
+            f"alter role {_OWNER} password '{cluster.owner_password}'",
+            f"grant roadwear_app to {_OWNER} with admin option",
+        ):
+            self._ask(cluster, "postgres", statement)
+        if _NAME not in self._ask(cluster, "postgres", _DATABASE).split():
+            self._ask(cluster, "postgres", f"create database {_NAME} owner {_OWNER}")
+        self._ask(cluster, _NAME, "set client_min_messages = error; " + _EXTENSION)
+
+    def _ask(self, cluster: ClusterFile, database: str, statement: str) -> str:
+        """Have the superuser carry out a statement; return the rows, one a line."""
+        name, password = cluster.admin
+        return self._run(
+            "psql", "-h", "127.0.0.1", "-p", str(cluster.port), "-U", name, "-d", database,
+            "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement,
+            env={"PGPASSWORD": password},
         )  # fmt: skip
-        if _NAME not in listed.split():
-            self._run("createdb", *server, _NAME, env=environment)
 
     def _moved(self, cluster: ClusterFile) -> ClusterFile:
         """Return the cluster on another port: somebody else has taken its own."""

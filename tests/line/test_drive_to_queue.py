@@ -40,7 +40,7 @@ class House:
     """The command line against a database of its own."""
 
     def __init__(self, urls: tuple[str, str], home: Path, footage: Path) -> None:
-        self.owner_url, self.app_url = urls
+        self.admin_url, self.app_url = urls
         self.home, self.footage = home, footage
         self.env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("ROADWEAR_")},
@@ -60,7 +60,7 @@ class House:
         return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        with psycopg.connect(self.owner_url, row_factory=dict_row) as connection:
+        with psycopg.connect(self.admin_url, row_factory=dict_row) as connection:
             found = {}
             for table, key in TABLES.items():
                 keys = sql.SQL(", ").join(map(sql.Identifier, key))

@@ -157,10 +157,12 @@ def test_a_database_out_of_a_backup_is_served_only_when_what_was_deleted_is_so_a
     assert kept.fixes() > 0
     kept.database.close()
     name = f"older_{uuid4().hex[:12]}"
-    with psycopg.connect(cluster.owner_url, autocommit=True) as admin:
+    with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
         source = sql.Identifier(database_urls[0].rpartition("/")[2])
         admin.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), source)
+            sql.SQL("create database {} template {} owner roadwear_owner").format(
+                sql.Identifier(name), source
+            )
         )
     kept.database = Database(database_urls[1])
     kept.days = DEFAULT_DAYS[Kind.TRACK] + 1
@@ -178,7 +180,7 @@ def test_a_database_out_of_a_backup_is_served_only_when_what_was_deleted_is_so_a
         assert kept.keeper().catch_up() == 0
     finally:
         kept.database.close()
-        with psycopg.connect(cluster.owner_url, autocommit=True) as admin:
+        with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
             admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
 
 

@@ -18,6 +18,15 @@ from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import OrganisationId
 
 APP_ROLE = "roadwear_app"
+# The owner acts as the application where it is its only user. Who may not grant it is told so by
+# the first connection.
+_MEMBER = f"""
+do $$ begin
+  if not pg_has_role(current_user, '{APP_ROLE}', 'member') then
+    execute 'grant {APP_ROLE} to ' || quote_ident(current_user);
+  end if;
+end $$
+"""
 Connection = psycopg.Connection[DictRow]
 
 
@@ -146,7 +155,7 @@ def migrate(url: str) -> str:
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-                connection.exec_driver_sql(f"grant {APP_ROLE} to current_user")
+                connection.exec_driver_sql(_MEMBER)
                 version = connection.exec_driver_sql("select version_num from schema_version")
                 return str(version.scalar_one())
     except OperationalError as error:
