@@ -1,0 +1,212 @@
+#!/bin/sh
+# Installs Roadwear on one Debian or Ubuntu machine without containers, or brings it up to date:
+#
+#   sudo deploy/install.sh [options]
+#
+#   --bundle FOLDER           take every package from an offline bundle (deploy/bundle.sh), none from a network
+#   --name HOST               serve https://HOST by Caddy, which gets or makes the certificate
+#   --database URL            a PostgreSQL elsewhere, as the application; its password may stand in a file,
+#   --database-owner URL      … and as the owner (postgresql://user@host/roadwear?passfile=/path)
+#   --backups FOLDER          where backups go, best another disk (/var/backups/roadwear); "none" for none
+#   --prefect                 Prefect's server and workers instead of one process that does the work
+#   --packages                only list the packages of Debian that are installed
+#
+# Safe to repeat; again from newer sources is the upgrade. What it makes: the users roadwear and
+# roadwear-owner, /opt/roadwear (programs), /etc/roadwear (settings), /var/lib/roadwear (pictures, footage,
+# keys), a database, and services (systemctl status roadwear.target). The command roadwear then acts as the
+# user roadwear, with these settings.
+set -eu
+source=$(cd "$(dirname "$0")/.." && pwd)
+bundle="" name="" database="" database_owner="" backups=/var/backups/roadwear prefect=""
+state=/var/lib/roadwear etc=/etc/roadwear opt=/opt/roadwear
+
+packages() {
+  echo libglib2.0-0 libgl1 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    libimage-exiftool-perl python3-venv sudo rsync ca-certificates
+  [ -n "$database" ] || echo postgresql postgresql-contrib "postgresql-$(postgresql_version)-postgis-3" pgbackrest
+  [ -z "$name" ] || echo caddy
+}
+postgresql_version() {
+  apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+}
+say() { echo "roadwear: $*"; }
+leave() { echo "roadwear: $*" >&2; exit 2; }
+# Is there a systemd that runs? In a chroot and in most containers there is none.
+booted() { [ -d /run/systemd/system ]; }
+as_postgres() { (cd / && sudo -u postgres "$@"); }
+
+while [ "$#" -gt 0 ]; do
+  case $1 in
+    --bundle) bundle=$(cd "$2" && pwd); shift ;;
+    --name) name=$2; shift ;;
+    --database) database=$2; shift ;;
+    --database-owner) database_owner=$2; shift ;;
+    --backups) backups=$2; shift ;;
+    --prefect) prefect=yes ;;
+    --packages) name=x; packages; exit ;;
+    *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'; [ "$1" = --help ] && exit; exit 2 ;;
+  esac
+  shift
+done
+[ "$(id -u)" = 0 ] || leave "run this as root: sudo deploy/install.sh"
+command -v apt-get >/dev/null || leave "this is no Debian or Ubuntu machine; see docs/deployment.md"
+[ -z "$database" ] || [ -n "$database_owner" ] || leave "--database needs --database-owner too"
+
+install_packages() {
+  say "installing packages of Debian"
+  export DEBIAN_FRONTEND=noninteractive
+  if [ -n "$bundle" ]; then
+    echo "deb [trusted=yes] file:$bundle/debs ./" >/tmp/roadwear.list
+    only="-o Dir::Etc::sourcelist=/tmp/roadwear.list -o Dir::Etc::sourceparts=-"
+  else
+    only=""
+  fi
+  # shellcheck disable=SC2086
+  apt-get $only update -qq
+  # shellcheck disable=SC2086,SC2046
+  apt-get $only install -y -qq --no-install-recommends $(packages) >/dev/null
+}
+
+make_users() {
+  for user in roadwear roadwear-owner; do
+    id "$user" >/dev/null 2>&1 ||
+      useradd --system --user-group --no-create-home --home-dir "$state" --shell /usr/sbin/nologin "$user"
+  done
+  install -d -m 0755 "$opt" "$opt/releases"
+  install -d -m 0750 -o root -g roadwear "$etc"
+  install -d -m 0750 -o roadwear -g roadwear "$state"
+}
+
+# A release is a folder of its own beside the former one: what runs goes on till it is started anew.
+make_release() {
+  release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
+  say "installing Roadwear into $release"
+  python3 -m venv "$release"
+  if [ -n "$bundle" ]; then
+    from="--no-index --find-links $bundle/wheels"
+    own=$(find "$bundle/wheels" -name 'roadwear-*.whl')
+  else
+    from="" own=$source
+  fi
+  # shellcheck disable=SC2086
+  "$release/bin/pip" install --quiet --disable-pip-version-check $from --no-deps --require-hashes \
+    --requirement "$source/deploy/requirements.lock" || leave "the packages of Python cannot be installed"
+  # shellcheck disable=SC2086
+  "$release/bin/pip" install --quiet --disable-pip-version-check $from --no-deps "$own" ||
+    leave "Roadwear cannot be installed"
+  install -d "$release/host" "$release/host/systemd"
+  install -m 0755 "$source"/deploy/host/* "$release/host/"
+  install -m 0644 "$source"/deploy/systemd/* "$release/host/systemd/"
+}
+
+# Nobody has a password: PostgreSQL asks the system who is there. The owner is no superuser.
+make_database() {
+  [ -z "$database" ] || return 0
+  version=$(postgresql_version)
+  [ -d "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main >/dev/null
+  pg_ctlcluster "$version" main status >/dev/null || pg_ctlcluster "$version" main start
+  as_postgres psql -X -q -v ON_ERROR_STOP=1 -d postgres <<'SQL'
+    set client_min_messages = error;
+    select 'create role roadwear_app nologin'
+      where not exists (select from pg_roles where rolname = 'roadwear_app') \gexec
+    select 'create role roadwear login in role roadwear_app'
+      where not exists (select from pg_roles where rolname = 'roadwear') \gexec
+    select 'create role "roadwear-owner" login'
+      where not exists (select from pg_roles where rolname = 'roadwear-owner') \gexec
+    grant roadwear_app to "roadwear-owner" with admin option;
+    select 'create database roadwear owner "roadwear-owner"'
+      where not exists (select from pg_database where datname = 'roadwear') \gexec
+    \connect roadwear
+    create extension if not exists postgis;
+    select 'create database prefect owner roadwear'
+      where not exists (select from pg_database where datname = 'prefect') \gexec
+SQL
+}
+
+write_settings() {
+  [ ! -e "$etc/roadwear.env" ] || return 0
+  say "writing $etc/roadwear.env"
+  {
+    echo "# Settings; all are in docs/settings.md. After a change: systemctl restart roadwear.target"
+    echo "ROADWEAR_HOME=$state"
+    echo "ROADWEAR_DATABASE_URL=\"${database:-postgresql:///roadwear?host=/var/run/postgresql}\""
+    [ -z "$name" ] || echo "ROADWEAR_SERVER=https://$name"
+    echo "YOLO_OFFLINE=true"
+    echo "YOLO_AUTOINSTALL=false"
+    echo "DO_NOT_TRACK=1"
+  } >"$etc/roadwear.env"
+  {
+    echo "PREFECT_API_URL=http://127.0.0.1:4200/api"
+    echo "PREFECT_HOME=$state/prefect"
+    echo "PREFECT_SERVER_DATABASE_CONNECTION_URL=\"postgresql+asyncpg:///prefect?host=/var/run/postgresql\""
+    "$release/bin/roadwear" ops env
+  } >"$etc/prefect.env"
+  chown root:roadwear "$etc/roadwear.env" "$etc/prefect.env"
+  chmod 0640 "$etc/roadwear.env" "$etc/prefect.env"
+}
+
+migrate() {
+  say "bringing the database up to date"
+  if [ -n "$database" ]; then
+    ROADWEAR_HOME=$state ROADWEAR_DATABASE_URL=$database ROADWEAR_DATABASE_OWNER_URL=$database_owner \
+      "$release/bin/roadwear" db migrate
+  else
+    (cd / && sudo -u roadwear-owner env ROADWEAR_HOME=/nonexistent \
+      "ROADWEAR_DATABASE_URL=postgresql:///roadwear?host=/var/run/postgresql" "$release/bin/roadwear" db migrate)
+  fi
+}
+
+set_up_backups() {
+  [ -z "$database" ] && [ "$backups" != none ] || return 0
+  [ "$backups" != /var/backups/roadwear ] ||
+    say "backups go to $backups, on this machine: give --backups a folder on another disk"
+  "$release/host/backup" setup "$backups"
+}
+
+# Only now does the new release become the one that is started.
+switch() {
+  ln -sfn "$release" "$opt/current.new"
+  mv -T "$opt/current.new" "$opt/current"
+  install -m 0755 "$release/host/roadwear" /usr/local/bin/roadwear
+  install -m 0755 "$release/host/restore" /usr/local/sbin/roadwear-restore
+  install -m 0644 "$release"/host/systemd/* /etc/systemd/system/
+  if [ -n "$name" ]; then
+    # While the pages are started anew, who asks waits.
+    printf '%s {\n\treverse_proxy 127.0.0.1:8000 {\n\t\tlb_try_duration 30s\n\t}\n}\n' "$name" >/etc/caddy/roadwear.caddy
+    grep -qs '^import roadwear.caddy' /etc/caddy/Caddyfile || echo 'import roadwear.caddy' >>/etc/caddy/Caddyfile
+  fi
+  # The three newest are kept: the way back is to point "current" at one and start anew.
+  find "$opt/releases" -mindepth 1 -maxdepth 1 -type d | sort -r | tail -n +4 | xargs -r rm -rf
+}
+
+start() {
+  services="roadwear.target roadwear-web.service roadwear-retention.timer"
+  if [ -n "$prefect" ]; then
+    services="$services roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
+  else
+    services="$services roadwear-process.service"
+  fi
+  [ ! -e "$etc/backup.conf" ] || services="$services roadwear-backup.timer"
+  # shellcheck disable=SC2086
+  systemctl --quiet enable $services
+  if ! booted; then
+    say "installed. No systemd runs here, so nothing was started; it starts with the machine."
+    return 0
+  fi
+  systemctl daemon-reload
+  [ -z "$name" ] || systemctl reload-or-restart caddy
+  # shellcheck disable=SC2086
+  systemctl restart $services
+  say "installed and started: systemctl status roadwear.target"
+}
+
+install_packages
+make_users
+make_database
+make_release
+write_settings
+set_up_backups
+migrate
+switch
+start
+say "next: roadwear people add … (docs/deployment.md); the pages are at ${name:+https://$name}${name:-http://127.0.0.1:8000}"
