@@ -17,17 +17,18 @@
 # user roadwear, with these settings.
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
-bundle="" name="" database="" database_owner="" backups=/var/backups/roadwear prefect=""
+bundle="" only="" name="" database="" database_owner="" backups=/var/backups/roadwear prefect=""
 state=/var/lib/roadwear etc=/etc/roadwear opt=/opt/roadwear
 
 packages() {
   echo libglib2.0-0 libgl1 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
     libimage-exiftool-perl python3-venv sudo rsync ca-certificates
-  [ -n "$database" ] || echo postgresql postgresql-contrib "postgresql-$(postgresql_version)-postgis-3" pgbackrest
+  [ -n "$database" ] || echo postgresql "postgresql-$(to_install)-postgis-3" pgbackrest
   [ -z "$name" ] || echo caddy
 }
-postgresql_version() {
-  apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+to_install() {
+  # shellcheck disable=SC2086
+  apt-cache $only depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
 }
 say() { echo "roadwear: $*"; }
 leave() { echo "roadwear: $*" >&2; exit 2; }
@@ -58,8 +59,6 @@ install_packages() {
   if [ -n "$bundle" ]; then
     echo "deb [trusted=yes] file:$bundle/debs ./" >/tmp/roadwear.list
     only="-o Dir::Etc::sourcelist=/tmp/roadwear.list -o Dir::Etc::sourceparts=-"
-  else
-    only=""
   fi
   # shellcheck disable=SC2086
   apt-get $only update -qq
@@ -102,7 +101,7 @@ make_release() {
 # Nobody has a password: PostgreSQL asks the system who is there. The owner is no superuser.
 make_database() {
   [ -z "$database" ] || return 0
-  version=$(postgresql_version)
+  version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)
   [ -d "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main >/dev/null
   pg_ctlcluster "$version" main status >/dev/null || pg_ctlcluster "$version" main start
   as_postgres psql -X -q -v ON_ERROR_STOP=1 -d postgres <<'SQL'
