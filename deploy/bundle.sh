@@ -4,7 +4,7 @@
 #   deploy/bundle.sh FOLDER
 #
 # Run it on a machine with a network, as root, with the same release of Debian or Ubuntu and the same
-# version of Python as the machine it is for. FOLDER then has the sources, Roadwear and the packages of
+# version of Python (/usr/bin/python3) as the machine it is for. FOLDER then has the sources, Roadwear and the packages of
 # Python that it needs (by the hashes of deploy/requirements.lock), and a repository of Debian packages
 # with all that they depend on. Carry it over, check it (sha256sum --check SHA256SUMS), and run
 #
@@ -21,7 +21,7 @@ echo "1 of 4: sources"
 git -C "$here" archive --prefix=source/ HEAD | tar -x -C "$out"
 
 echo "2 of 4: Roadwear and packages of Python"
-python3 -m venv "$out/venv"
+/usr/bin/python3 -m venv "$out/venv"
 "$out/venv/bin/pip" wheel --quiet --require-hashes --no-deps --wheel-dir "$out/wheels" \
   --requirement "$out/source/deploy/requirements.lock"
 "$out/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$out/wheels" "$out/source"

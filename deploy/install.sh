@@ -22,7 +22,7 @@ state=/var/lib/roadwear etc=/etc/roadwear opt=/opt/roadwear
 
 packages() {
   echo libglib2.0-0 libgl1 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
-    libimage-exiftool-perl python3-venv sudo rsync ca-certificates
+    libimage-exiftool-perl python3-venv rsync ca-certificates
   [ -n "$database" ] || echo postgresql "postgresql-$(to_install)-postgis-3" pgbackrest
   [ -z "$name" ] || echo caddy
 }
@@ -34,7 +34,7 @@ say() { echo "roadwear: $*"; }
 leave() { echo "roadwear: $*" >&2; exit 2; }
 # Is there a systemd that runs? In a chroot and in most containers there is none.
 booted() { [ -d /run/systemd/system ]; }
-as_postgres() { (cd / && sudo -u postgres "$@"); }
+as_postgres() { (cd / && runuser -u postgres -- "$@"); }
 
 while [ "$#" -gt 0 ]; do
   case $1 in
@@ -80,7 +80,7 @@ make_users() {
 make_release() {
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
   say "installing Roadwear into $release"
-  python3 -m venv "$release"
+  /usr/bin/python3 -m venv "$release"
   if [ -n "$bundle" ]; then
     from="--no-index --find-links $bundle/wheels"
     own=$(find "$bundle/wheels" -name 'roadwear-*.whl')
@@ -150,7 +150,7 @@ migrate() {
     ROADWEAR_HOME=$state ROADWEAR_DATABASE_URL=$database ROADWEAR_DATABASE_OWNER_URL=$database_owner \
       "$release/bin/roadwear" db migrate
   else
-    (cd / && sudo -u roadwear-owner env ROADWEAR_HOME=/nonexistent \
+    (cd / && runuser -u roadwear-owner -- env ROADWEAR_HOME=/nonexistent \
       "ROADWEAR_DATABASE_URL=postgresql:///roadwear?host=/var/run/postgresql" "$release/bin/roadwear" db migrate)
   fi
 }

@@ -15,7 +15,7 @@ root=$work/root inside="" nspawn=""
 mkdir -p "$work"
 
 inside() { nsenter --target "$inside" --mount --uts --ipc --net --pid -- "$@"; }
-rows() { inside sudo -u postgres psql -X -A -t -d roadwear -c "$1"; }
+rows() { inside runuser -u postgres -- psql -X -A -t -d roadwear -c "$1"; }
 ok() { printf '%(%H:%M:%S)T  ok  %s\n' -1 "$*"; }
 fail() { printf '%(%H:%M:%S)T  FAILED  %s\n' -1 "$*" >&2; exit 1; }
 within() { # SECONDS WHAT COMMAND...: until the command succeeds
@@ -135,7 +135,7 @@ within 60 "the pages answer" inside /opt/roadwear/current/bin/python -c \
 # The upgrade, with footage in flight.
 hand_in 2 >>"$work/install.log" 2>&1 || fail "a second drive is handed in"
 within 200 "work on the second drive has begun" bash -c \
-  "[ \"\$(nsenter --target $inside --mount --uts --ipc --net --pid -- sudo -u postgres psql -X -A -t -d roadwear -c 'select count(*) from roadwear.drive_work where kind = \$\$begun\$\$')\" -ge 2 ]"
+  "[ \"\$(nsenter --target $inside --mount --uts --ipc --net --pid -- runuser -u postgres -- psql -X -A -t -d roadwear -c 'select count(*) from roadwear.drive_work where kind = \$\$begun\$\$')\" -ge 2 ]"
 inside /opt/roadwear/current/bin/python - >"$work/outage" <<'PY' &
 import time
 import urllib.request
@@ -169,7 +169,7 @@ inside /new/source/deploy/install.sh --bundle /new --backups /backups --prefect 
 within 180 "roadwear ops check finds nothing wrong" inside roadwear ops check
 hand_in 3 >>"$work/install.log" 2>&1 || fail "a third drive is handed in"
 within 600 "the third drive is done, by Prefect's clock" drives_done 3
-runs=$(inside sudo -u postgres psql -X -A -t -d prefect -c "select count(*) from flow_run where state_type = 'COMPLETED' and name like 'drive-%'")
+runs=$(inside runuser -u postgres -- psql -X -A -t -d prefect -c "select count(*) from flow_run where state_type = 'COMPLETED' and name like 'drive-%'")
 [ "$runs" -ge 1 ] || fail "a flow run did it"
 ok "a flow run did it"
 failed=$(inside systemctl --failed --no-legend --plain | wc -l)
