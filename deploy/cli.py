@@ -29,7 +29,7 @@ from deploy import (
     commands_roads,
     commands_token,
 )
-from deploy.doors import expected_failures
+from deploy.doors import address_of, expected_failures
 from deploy.queue_table import QueueFormat, print_queue
 from models.loading import Runtime
 
@@ -260,12 +260,15 @@ def queue(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8750,
+    metrics: Annotated[
+        str, typer.Option(help="Where Prometheus may ask, 127.0.0.1:9464; off by default.")
+    ] = "",
 ) -> None:
     """Serve the engineers' pages."""
     from deploy.serving import serve as run  # noqa: PLC0415
 
     with expected_failures():
-        run(host, port)
+        run(host, port, address_of(metrics) if metrics else None)
 
 
 @app.command()

@@ -20,6 +20,8 @@ EXIT_CODES: Final[dict[type[RoadwearError], int]] = {
     OutageError: OUTAGE,
 }
 
+_PORTS = 65535
+
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -46,6 +48,18 @@ def expected_failures() -> Iterator[None]:
         yield
     except RoadwearError as error:
         leave(error)
+
+
+def address_of(said: str) -> tuple[str, int]:
+    """Return host and port of what was said, "127.0.0.1:9464".
+
+    Raises:
+        RuleError: It is not understood.
+    """
+    host, _, port = said.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= _PORTS):
+        raise RuleError(f"“{said}” is no address: 127.0.0.1:9464")
+    return host.strip("[]"), int(port)
 
 
 def make_output_folder(out: Path) -> None:

@@ -130,6 +130,7 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
         InputError: A clip cannot be read.
         OutageError: The store or the database does not answer.
     """
+    wiring.require_room(settings)
     ledger, blobs = wiring.ledger(settings), wiring.blobs(settings)
     prepared = calibrated_once(
         wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
@@ -146,6 +147,7 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
         )
         for placed in prepared.clips:
             for piece in pieces_in(prepared, placed, settings=settings.line()):
+                wiring.require_room(settings)
                 found = process_piece(prepared, placed, piece, means, ledger=ledger, blobs=blobs)
                 done += 1
                 fresh += found is not None

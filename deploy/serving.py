@@ -8,9 +8,11 @@ import structlog
 import uvicorn
 from anyio import create_task_group, sleep
 from anyio.to_thread import run_sync
+from prometheus_client import CollectorRegistry, start_http_server
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from deploy.doors import say
 from deploy.uplink import receiving_of
@@ -29,6 +31,7 @@ from pipeline.review.depositing import Depositor
 from pipeline.review.desk import Aids, BaseMap, Desk, Doors
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
+from pipeline.review.metrics import RequestTimes, WorkNumbers
 from pipeline.uplink.mailing import Mailing
 from pipeline.uplink.reader import BatchReader
 from pipeline.uplink.receiving import Receiving
@@ -66,6 +69,7 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
                 address=settings.server or "",
             ),
             detector=partial(_detector, settings.model, settings.runtime, settings.device),
+            room=partial(wiring.room, settings),
         ),
     )
 
@@ -126,16 +130,49 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
     )
 
 
-def serve(host: str, port: int) -> None:
-    """Serve until interrupted.
+def measured(settings: wiring.Settings, app: ASGIApp) -> tuple[ASGIApp, CollectorRegistry]:
+    """Return an application that measures its answers, and all that is measured.
 
     Raises:
         OutageError: No database is set or running.
     """
+    registry = CollectorRegistry()
+    footage = wiring.footage_store(settings)
+    registry.register(
+        WorkNumbers(
+            database=wiring.database(settings),
+            store=footage.store_id,
+            clock=wiring.clock(),
+            folders={"home": settings.home, "footage": footage.root},
+        )
+    )
+    return RequestTimes(app, registry), registry
+
+
+def serve(host: str, port: int, metrics: tuple[str, int] | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+        metrics: Where Prometheus may ask; it is to be reached by operations alone.
+
+    Raises:
+        OutageError: No database is set or running, or the address of the metrics is taken.
+    """
     settings = wiring.Settings.from_env()
     for name in policies_of_nobody(settings):
         say(f"roadwear: the policy {name}.toml is nobody's: no authority is called so.")
-    app = web_app(settings, https_only=host not in _LOCAL)
+    by_https = (settings.server or "").startswith("https://")
+    app: ASGIApp = web_app(settings, https_only=by_https or host not in _LOCAL)
+    if metrics is not None:
+        app, registry = measured(settings, app)
+        try:
+            start_http_server(metrics[1], addr=metrics[0], registry=registry)
+        except OSError as error:
+            raise OutageError(
+                f"metrics cannot be served at {metrics[0]}:{metrics[1]}: {error.strerror}"
+            ) from error
     say(f"The queue is at http://{host}:{port}/queue (Ctrl-C ends it)")
     uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
 

@@ -79,6 +79,7 @@ def process_piece_task(
     """
     with without_words():
         settings = wiring.Settings.from_env()
+        wiring.require_room(settings)
         prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
         placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
         piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)

@@ -1,7 +1,9 @@
 """Settings, read once, and the adapters that they choose, built when they are first needed."""
 
+import math
 import os
 import secrets
+import shutil
 from datetime import time
 from functools import cache
 from pathlib import Path
@@ -23,11 +25,12 @@ from pipeline.adapters.postgres.opening import open_database
 from pipeline.adapters.rig_toml import rig_for
 from pipeline.adapters.signing import SignerStore
 from pipeline.adapters.video_pyav import PyAvFootage
-from pipeline.domain.errors import InputError, OutageError
+from pipeline.domain.errors import InputError, NoRoomError, OutageError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.intake import ReceivedDrive
 from pipeline.domain.policy import Policies
 from pipeline.domain.ports import Clock
+from pipeline.domain.room import Room, room_of
 from pipeline.line import LineSettings, PreparedDrive, prepare_drive
 
 _DAYS_A_YEAR = 365.25
@@ -176,6 +179,26 @@ def footage_store(settings: Settings) -> FootageStore:
     return FootageStore(
         footage_folder(settings), reserve_bytes=round(settings.free_gib * _BYTES_PER_GIB)
     )
+
+
+def room(settings: Settings) -> Room:
+    """Return what the disks have room for: that of pictures and keys, and that of footage."""
+    folders = [path for path in (settings.home, footage_folder(settings)) if path.exists()]
+    free = min((shutil.disk_usage(path).free for path in folders), default=math.inf)
+    return room_of(free, settings.free_gib * _BYTES_PER_GIB)
+
+
+def require_room(settings: Settings) -> None:
+    """Refuse to work on footage where the disk is next to full.
+
+    Raises:
+        NoRoomError: It is.
+    """
+    if room(settings) is Room.NO_WORK:
+        raise NoRoomError(
+            f"less than {settings.free_gib / 2:g} GiB of the disk are free: no footage is looked "
+            "at until there is more (roadwear retention run, or ROADWEAR_FREE_GIB)"
+        )
 
 
 def grid_at(received: ReceivedDrive) -> Ostn15Grid:

@@ -14,7 +14,10 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 root=$work/root inside="" nspawn=""
 mkdir -p "$work"
 
-inside() { nsenter --target "$inside" --mount --uts --ipc --net --pid -- "$@"; }
+inside() {
+  nsenter --target "$inside" --mount --uts --ipc --net --pid -- env -i HOME=/root LANG=C.UTF-8 \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
 rows() { inside runuser -u postgres -- psql -X -A -t -d roadwear -c "$1"; }
 ok() { printf '%(%H:%M:%S)T  ok  %s\n' -1 "$*"; }
 fail() { printf '%(%H:%M:%S)T  FAILED  %s\n' -1 "$*" >&2; exit 1; }
@@ -81,8 +84,9 @@ ok "there is no network"
 inside /old/source/deploy/install.sh --bundle /old --backups /backups >>"$work/install.log" 2>&1 ||
   fail "installed from the older bundle: see install.log"
 ok "installed from the older bundle, by packages of the bundle alone"
-inside bash -c 'systemd-analyze verify /etc/systemd/system/roadwear*' 2>&1 | tee "$work/verify.log" | grep . &&
-  fail "systemd-analyze verify has nothing to say"
+inside bash -c 'systemd-analyze verify /etc/systemd/system/roadwear*.{service,timer,target}' >"$work/verify.log" 2>&1 ||
+  fail "systemd-analyze verify passes: see verify.log"
+[ ! -s "$work/verify.log" ] || fail "systemd-analyze verify has nothing to say: see verify.log"
 ok "systemd-analyze verify has nothing to say"
 within 60 "the pages answer" inside /opt/roadwear/current/bin/python -c \
   "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=2)"

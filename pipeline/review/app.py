@@ -35,6 +35,7 @@ from pipeline.review.passes import add_passes
 from pipeline.review.people import add_people
 from pipeline.review.policy import add_policy
 from pipeline.review.queue import add_queue
+from pipeline.review.readiness import add_readiness
 from pipeline.review.second_looks import add_second_looks
 from pipeline.review.throttle import TooManyError
 from pipeline.review.visits import add_visits
@@ -75,6 +76,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     _add_ways_out(app)
     _add_errors(app, desk)
     _add_entrance(app)
+    add_readiness(app, desk)
     add_doors(app, desk, secret_key=secret_key, https_only=https_only)
     add_account(app, desk)
     add_people(app, desk)
@@ -225,10 +227,6 @@ def _add_errors(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_entrance(app: FastAPI) -> None:
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
-
     @app.get("/")
     def home() -> Response:
         return RedirectResponse("/queue", status_code=303)

@@ -21,6 +21,7 @@ from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import OrganisationId, PersonId, StoreId
 from pipeline.domain.policy import CouncilPolicy, Policies
 from pipeline.domain.ports import Blobs, Clock, Detector, Grid
+from pipeline.domain.room import Room
 from pipeline.line import LineSettings
 from pipeline.review.throttle import Throttle
 
@@ -89,11 +90,13 @@ class Aids:
         signers: Who signs evidence.
         doors: How people come in.
         detector: Gives what finds bystanders in photographs; without one none is taken.
+        room: Says what the disks have room for.
     """
 
     signers: SignerStore
     doors: Doors
     detector: Callable[[], Detector] | None = None
+    room: Callable[[], Room] = lambda: Room.ENOUGH
 
 
 class SignedOutError(Exception):
@@ -130,6 +133,7 @@ class Desk:
         self.signers = aids.signers
         self.doors = aids.doors
         self.detector = aids.detector
+        self.room = aids.room
         self.base_map = rules.base_map
         self.throttle = Throttle()
         self.database = database

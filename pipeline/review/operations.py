@@ -86,7 +86,7 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             done=done.drives, done_hours=f"{done.footage_s / 3600:.1f}",
             for_a_person=sum(one.needs_a_person for one in waiting),
             rows=[_row(one, vehicles.get(one.drive_id, ""), now) for one in shown],
-            silent=silent_words(health, now), vehicles=len(health),
+            silent=silent_words(health, now), vehicles=len(health), room=desk.room().words,
             may_ask=Role.OPERATIONS in person.roles,
         )  # fmt: skip
 

@@ -19,11 +19,9 @@ from pipeline.domain.ids import DriveId, OrganisationId, natural_uuid
 from pipeline.domain.work import WorkKind, WorkWord
 from pipeline.review import create_app
 from pipeline.review.desk import Desk
-from pipeline.simulator.recorders import add_blackvue_gps, write_recording
-from tests.builders import NOON
 from tests.review.browsing import PASSWORD, Browser
 from tests.stored import AIDS, RULES
-from tests.uplink.serving import add_depot, hand_in, receiving_in
+from tests.uplink.serving import hand_in_a_clip, receiving_in
 
 
 class Set:
@@ -43,17 +41,7 @@ def clock() -> Set:
 @pytest.fixture
 def drive(database: Database, tmp_path: Path) -> tuple[OrganisationId, DriveId]:
     """Hand six seconds in, of which nothing was looked at yet."""
-    depot, _ = add_depot(database)
-    card = tmp_path / "card"
-    card.mkdir()
-    clip = write_recording(card / "a.mp4", seconds=6, created=NOON)
-    places = [(52.4 + 9e-5 * second, -1.55) for second in range(7)]
-    add_blackvue_gps(clip, places, gps_at=NOON, clock_at=NOON)
-    hand_in(receiving_in(database, tmp_path / "footage"), depot, card)
-    with database.acting_for(depot.owner_id) as connection:
-        row = connection.execute("select drive_id from roadwear.drive").fetchone()
-    assert row is not None
-    return depot.owner_id, DriveId(row["drive_id"])
+    return hand_in_a_clip(database, tmp_path)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ FORMS = {
 # Open to all, a depot's by its key (tests/review/test_fleet.py), a system's by its own
 # (tests/review/test_api.py), or tried in their own tests.
 OTHERS = {
-    "/", "/api", "/health", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
+    "/", "/api", "/health", "/ready", "/static", "/sign-in", "/sign-out", "/fleet", "/fleet/key",
     "/fleet/uploads/{batch_id}", "/fleet/uploads/{batch_id}/answer", "/fleet/drives/{drive_id}",
     "/fleet/vehicles", "/queue/views", "/queue/within", "/sign-in/code", "/sign-in/with/{key}",
     "/sign-in/back/{key}", "/policy/try", "/accessibility",

@@ -13,12 +13,13 @@ from pipeline.adapters.postgres.intake import save_organisation
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.prober import SandboxedProber
 from pipeline.adapters.video_pyav import sha256_of_file
-from pipeline.domain.ids import BatchId, organisation_id
+from pipeline.domain.ids import BatchId, DriveId, OrganisationId, organisation_id
 from pipeline.domain.receiving import Depot, ExpectedFile
 from pipeline.line import LineSettings
-from pipeline.simulator.recorders import add_blackvue_gps
+from pipeline.simulator.recorders import add_blackvue_gps, write_recording
 from pipeline.uplink.means import Limits, Means
 from pipeline.uplink.receiving import Receiving
+from tests.builders import NOON
 from tests.footage import write_plain
 
 SETTINGS = LineSettings()
@@ -102,3 +103,18 @@ def hand_in(receiving: Receiving, depot: Depot, card: Path, *, read: bool = True
 def kept_files(folder: Path) -> list[Path]:
     """Return the footage in a store's folder."""
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "store-id"]
+
+
+def hand_in_a_clip(database: Database, folder: Path) -> tuple[OrganisationId, DriveId]:
+    """Hand six seconds in, of which nothing was looked at yet."""
+    depot, _ = add_depot(database)
+    card = folder / "card"
+    card.mkdir()
+    clip = write_recording(card / "a.mp4", seconds=6, created=NOON)
+    places = [(52.4 + 9e-5 * second, -1.55) for second in range(7)]
+    add_blackvue_gps(clip, places, gps_at=NOON, clock_at=NOON)
+    hand_in(receiving_in(database, folder / "footage"), depot, card)
+    with database.acting_for(depot.owner_id) as connection:
+        row = connection.execute("select drive_id from roadwear.drive").fetchone()
+    assert row is not None
+    return depot.owner_id, DriveId(row["drive_id"])

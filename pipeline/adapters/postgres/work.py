@@ -152,6 +152,17 @@ def load_vehicles(
     return {DriveId(row["drive_id"]): row["fleet_number"] for row in rows}
 
 
+def organisation_slugs(database: Database) -> dict[OrganisationId, str]:
+    """Return what every organisation is called, for those who operate them all.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    with database.acting_for(OrganisationId(uuid4())) as connection:
+        rows = connection.execute("select organisation_id, slug from roadwear.organisation")
+        return {OrganisationId(row["organisation_id"]): row["slug"] for row in rows}
+
+
 def load_unread(
     connection: Connection, owner: OrganisationId, store: StoreId
 ) -> tuple[datetime, ...]:

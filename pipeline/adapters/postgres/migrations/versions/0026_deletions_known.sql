@@ -10,3 +10,6 @@ create table roadwear.deletions_known (
 create trigger only_added before update or delete on roadwear.deletions_known
   for each statement execute function roadwear.refuse_change();
 grant select, insert on roadwear.deletions_known to roadwear_app;
+
+-- Whoever serves may ask whether this database has what the pages read.
+grant select on public.schema_version to roadwear_app;
