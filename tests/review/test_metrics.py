@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -50,7 +51,7 @@ def numbers(words: str) -> dict[tuple[str, ...], float]:
 def test_what_waits_is_counted_and_no_name_is_told(settings: wiring.Settings) -> None:
     app, registry = measured(settings, web_app(settings, https_only=False))
     with TestClient(app) as client:
-        client.get("/passes/Planted-Name")
+        client.get(f"/passes/{uuid4()}?street=Planted-Name", follow_redirects=False)
         client.get("/nowhere/Planted-Name")
         words = told(registry)
     found = numbers(words)
