@@ -50,7 +50,7 @@ shut_down() {
 trap '[ -z "$nspawn" ] || kill "$nspawn" 2>/dev/null || true' EXIT
 
 drives_done() { [ "$(rows 'select count(distinct drive_id) from roadwear.drive_work where kind = $$done$$')" -ge "$1" ]; }
-hand_in() { inside env "ROADWEAR_KEY=$key" roadwear-as-depot upload "/cards/$1" --server http://127.0.0.1:8000; }
+hand_in() { inside env "ROADWEAR_KEY=$key" roadwear-as-depot upload "/cards/$1"; }
 
 # Footage of three drives, rendered.
 if [ ! -d "$work/cards" ]; then
@@ -94,7 +94,7 @@ within 60 "the pages answer" inside /opt/roadwear/current/bin/python -c \
 ok "the database's owner is an ordinary user, nobody has a password"
 
 # As a depot's PC would: neither the service's user nor its settings.
-inside bash -c 'printf "#!/bin/sh\nexec runuser -u nobody -- env HOME=/tmp ROADWEAR_KEY=\$ROADWEAR_KEY /opt/roadwear/current/bin/roadwear \"\$@\"\n" >/usr/local/bin/roadwear-as-depot; chmod +x /usr/local/bin/roadwear-as-depot'
+inside bash -c 'printf "#!/bin/sh\nexec runuser -u nobody -- env HOME=/tmp ROADWEAR_KEY=\$ROADWEAR_KEY ROADWEAR_SERVER=http://127.0.0.1:8000 /opt/roadwear/current/bin/roadwear \"\$@\"\n" >/usr/local/bin/roadwear-as-depot; chmod +x /usr/local/bin/roadwear-as-depot'
 inside roadwear depot add north --owner north --vehicle v1 >"$work/key" 2>/dev/null
 key=$(tail -n 1 "$work/key")
 hand_in 1 >>"$work/install.log" 2>&1 || fail "a drive is handed in"
