@@ -5,8 +5,8 @@
 #
 # Run it on a machine with a network, as root, with the same release of Debian or Ubuntu and the same
 # version of Python (/usr/bin/python3) as the machine it is for. FOLDER then has the sources, Roadwear and the packages of
-# Python that it needs (by the hashes of deploy/requirements.lock), and a repository of Debian packages
-# with all that they depend on. Carry it over, check it (sha256sum --check SHA256SUMS), and run
+# Python that it needs (by the hashes of deploy/requirements.lock), their list (sbom.cdx.json, CycloneDX), and a
+# repository of Debian packages with all that they depend on. Carry it over, check it (sha256sum --check SHA256SUMS), and run
 #
 #   sudo FOLDER/source/deploy/install.sh --bundle FOLDER
 set -eu
@@ -25,6 +25,9 @@ echo "2 of 4: Roadwear and packages of Python"
 "$out/venv/bin/pip" wheel --quiet --require-hashes --no-deps --wheel-dir "$out/wheels" \
   --requirement "$out/source/deploy/requirements.lock"
 "$out/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$out/wheels" "$out/source"
+"$out/venv/bin/pip" install --quiet cyclonedx-bom
+"$out/venv/bin/cyclonedx-py" requirements --pyproject "$out/source/pyproject.toml" \
+  --output-file "$out/sbom.cdx.json" "$out/source/deploy/requirements.lock" 2>/dev/null
 rm -rf "$out/venv" "$out/source/build" "$out/source"/*.egg-info
 
 echo "3 of 4: packages of Debian"

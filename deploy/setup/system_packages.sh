@@ -18,6 +18,7 @@ python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
 if [ "${1:-}" = tests ]; then
   [ -x /usr/bin/chromium ] || need chromium
   command -v pdfsig >/dev/null 2>&1 || need poppler-utils
+  command -v shellcheck >/dev/null 2>&1 || need shellcheck
   command -v java >/dev/null 2>&1 || need default-jre-headless
 fi
 [ -n "$wanted" ] || exit 0
