@@ -60,56 +60,6 @@ _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begi
 _RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 
-@dataclass(slots=True)
-class Process:
-    """A program of its own, with its children, that can be killed and started again."""
-
-    arguments: list[str]
-    environment: Mapping[str, str]
-    log: Path
-    _running: "subprocess.Popen[bytes] | None" = field(default=None)
-    _from: int = 0
-
-    def start(self) -> None:
-        """Start it; what it says is added to its log."""
-        self._from = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as out:
-            self._running = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "prefect", *self.arguments],
-                env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd="/",
-            )  # fmt: skip
-
-    def kill(self) -> None:
-        """Kill it and all that it started, without a word of warning."""
-        if self._running is None:
-            return
-        # A run is a session of its own: it would outlive the worker that started it.
-        for process in [self._running.pid, *_started_by(self._running.pid)]:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        self._running.wait()
-
-    def lines(self, *, lately: bool = False) -> list[tuple[str, str, str]]:
-        """Return drive, number and what became of it, of every piece that the log tells of.
-
-        Args:
-            lately: Since it was started last.
-        """
-        told = self.log.read_bytes()[self._from if lately else 0 :]
-        return _LINE.findall(told.decode("utf-8", errors="replace"))
-
-
-def _started_by(process: int) -> list[int]:
-    """Return the numbers of the processes that one started, and those that these did (Linux)."""
-    found = []
-    for task in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, task.read_text().split()):
-                found += [child, *_started_by(child)]
-    return found
-
-
 @dataclass(slots=True, kw_only=True)
 class Works:
     """The server, the workers, and what is done to them."""
@@ -226,69 +176,6 @@ def _spoil(house: House, card: Path) -> None:
     os.truncate(kept, kept.stat().st_size // 2)
 
 
-def _again(first: Path, path: Path, began: datetime) -> None:
-    """Write a clip anew as if it had begun at another time."""
-    with av.open(str(first)) as given, av.open(str(path), "w") as out:
-        out.metadata["creation_time"] = f"{began:%Y-%m-%dT%H:%M:%SZ}"
-        stream = out.add_stream_from_template(given.streams.video[0])
-        for packet in given.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                out.mux(packet)
-
-
-@contextmanager
-def _works(house: House) -> Iterator[Works]:
-    """Start Prefect's server on a database of its own, set it up, and start two workers."""
-    known, port = house.cluster.start(), free_port()
-    with psycopg.connect(known.admin_url, autocommit=True) as admin:
-        admin.execute("create database prefect")
-    address = f"http://127.0.0.1:{port}/api"
-    database = known.admin_url.rpartition("/")[0].replace("postgresql:", "postgresql+asyncpg:")
-    settings = house.settings
-    environment = {
-        **SERVER_SETTINGS,
-        "PREFECT_HOME": str(house.folder / "prefect"),
-        "PREFECT_API_URL": address,
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"{database}/prefect",
-        "ROADWEAR_HOME": str(settings.home),
-        "ROADWEAR_DATABASE_URL": settings.database_url or "",
-        "ROADWEAR_FREE_GIB": str(settings.free_gib),
-        "ROADWEAR_PIECE_S": str(_PIECE_S),
-        "ROADWEAR_SPACING_M": str(_SPACING_M),
-        "ROADWEAR_SLOT": _SLOT,
-    }
-    with ExitStack() as stack:
-        stack.enter_context(temporary_settings({PREFECT_API_URL: address}))
-        arguments = ["server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        works = Works(
-            house=house,
-            server=Process(arguments, environment, house.folder / "server.log"),
-            workers=[
-                Process(
-                    ["worker", "start", "--pool", POOL, "--work-queue", queue, "--name", name,
-                     "--limit", "1"],
-                    environment, house.folder / f"{name}.log",
-                )
-                for name, queue in (("first", "drives"), ("second", "drives"), ("clock", "clock"))
-            ],
-            address=address,
-        )  # fmt: skip
-        works.server.start()
-        stack.callback(works.server.kill)
-        works.wait_for_server()
-        os.environ["PREFECT_API_URL"] = address
-        stack.callback(os.environ.pop, "PREFECT_API_URL", None)
-        _asked(partial(set_up, slots={_SLOT: 2}))
-        for worker in works.workers:
-            worker.start()
-            stack.callback(worker.kill)
-        time.sleep(10)
-        for fault in _asked(faults_of):
-            say(f"roadwear: {fault}")
-        yield works
-
-
 def _wreck(works: Works, kills: int) -> None:
     """Do one thing after another to the works until all is done; ask for a night so often."""
     deeds: list[Callable[[], None]] = [works.kill_worker] * kills
@@ -356,14 +243,6 @@ def _refused(works: Works) -> int:
     """Return how many drives wait until a person asks."""
     every = load_all_waiting(works.house.database, store_of(works.house.settings))
     return sum(one.needs_a_person for one in every)
-
-
-def _asked(what: Callable[[PrefectClient], object]) -> tuple[str, ...]:
-    async def ask() -> tuple[str, ...]:
-        async with get_client() as client:
-            return await what(client)  # type: ignore[misc,no-any-return]
-
-    return anyio.run(ask)
 
 
 def _planted(works: Works) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """`roadwear ops`: what Prefect needs is made and checked; what waits, failed and is tried again."""
 
 import os
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
@@ -26,6 +27,9 @@ def setup(
         list[str] | None,
         typer.Option(help="NAME=1: so many pieces at once on what ROADWEAR_SLOT=NAME shares."),
     ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Wait so many seconds for the server to answer.")
+    ] = 0.0,
 ) -> None:
     """Make in Prefect what the flows need: work pool, queues, automations, deployments.
 
@@ -35,6 +39,7 @@ def setup(
         from flows.ops import set_up  # noqa: PLC0415 - Prefect takes seconds to load
 
         slots = dict(map(_slot, slot or []))
+        _wait_for_server(wait)
         for line in _asked(partial(set_up, slots=slots)):
             say(line)
 
@@ -99,6 +104,23 @@ def retry(
                 raise RuleError(f"{owner} has nobody with the address {by}")
             ask_again(connection, person, DriveId(drive), wiring.clock().now())
         say("It is begun by the next process-night, or by roadwear process.")
+
+
+def _wait_for_server(seconds: float) -> None:
+    """Return once Prefect's server answers, or after so long; who asks then says that it does not.
+
+    Args:
+        seconds: How long at most.
+    """
+    import httpx  # noqa: PLC0415
+
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"{os.environ.get('PREFECT_API_URL', '')}/ready", timeout=2).is_success:
+                return
+        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+            time.sleep(0.5)
 
 
 def _slot(said: str) -> tuple[str, int]:

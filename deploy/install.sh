@@ -182,10 +182,14 @@ start() {
   services="roadwear.target roadwear-web.service roadwear-retention.timer"
   if [ -n "$prefect" ]; then
     services="$services roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
+    others="roadwear-process.service"
   else
     services="$services roadwear-process.service"
+    others="roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
   fi
   [ ! -e "$etc/backup.conf" ] || services="$services roadwear-backup.timer"
+  # shellcheck disable=SC2086
+  systemctl --quiet disable $others
   # shellcheck disable=SC2086
   systemctl --quiet enable $services
   if ! booted; then
@@ -194,6 +198,8 @@ start() {
   fi
   systemctl daemon-reload
   [ -z "$name" ] || systemctl reload-or-restart caddy
+  # shellcheck disable=SC2086
+  systemctl stop $others
   # shellcheck disable=SC2086
   systemctl restart $services
   say "installed and started: systemctl status roadwear.target"
