@@ -6,23 +6,16 @@ A real Prefect server on PostgreSQL, two real workers, real footage that was han
 import hashlib
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
-import anyio
-import av
 import httpx
 import psycopg
-from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
@@ -31,14 +24,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from psycopg import sql
 
 from deploy.bench_house import House, bench_house
-from deploy.bench_intake import free_port, handed_in
-from deploy.doors import progress, say
+from deploy.bench_intake import handed_in
+from deploy.bench_works import Works, ask_for_a_night, asked, works_in, write_again
+from deploy.doors import progress
 from deploy.processing import store_of
-from flows.ops import DEPLOYMENTS, POOL, SERVER_SETTINGS, faults_of, set_up
 from pipeline import wiring
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
@@ -50,8 +42,8 @@ from pipeline.simulator.making import make_street
 from pipeline.simulator.surface import paint_surface
 
 _STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
-_START_S, _AT_MOST_S, _NIGHT_EVERY_S = 120.0, 3600.0, 45.0
-_DATABASE_GONE_S, _BETWEEN_S, _CALM_S = 60.0, 20.0, 600.0
+_AT_MOST_S, _NIGHT_EVERY_S = 3600.0, 45.0
+_BETWEEN_S, _CALM_S = 20.0, 600.0
 _APART = timedelta(hours=1)
 _SLOT = "bench"
 # Stands in the names of files that are handed in, and nowhere else.
@@ -60,84 +52,19 @@ _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begi
 _RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 
-@dataclass(slots=True, kw_only=True)
-class Works:
-    """The server, the workers, and what is done to them."""
-
-    house: House
-    server: Process
-    workers: list[Process]
-    address: str
-    done: Counter[str] = field(default_factory=Counter)
-
-    def restart_server(self) -> None:
-        """Kill Prefect's server and start it anew."""
-        self.server.kill()
-        self.server.start()
-        self.wait_for_server()
-        self.done["server restarts"] += 1
-
-    def stop_database(self) -> None:
-        """Stop PostgreSQL, ours and Prefect's, for a minute."""
-        self.house.cluster.stop()
-        time.sleep(_DATABASE_GONE_S)
-        self.house.cluster.start()
-        self.done["database stops"] += 1
-
-    def kill_worker(self) -> None:
-        """Kill the worker that has just begun a piece, and start it anew."""
-        until = time.monotonic() + _CALM_S
-        while time.monotonic() < until:
-            for worker in self.workers:
-                said = worker.lines(lately=True)
-                if said and said[-1][2] == "begins":
-                    worker.kill()
-                    worker.start()
-                    self.done["kills"] += 1
-                    return
-            time.sleep(0.02)
-        raise OutageError("no worker began a piece within ten minutes")
-
-    def wait_for_server(self) -> None:
-        """Return once the server answers.
-
-        Raises:
-            OutageError: It does not.
-        """
-        until = time.monotonic() + _START_S
-        while time.monotonic() < until:
-            try:
-                if httpx.get(f"{self.address}/ready", timeout=2).is_success:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.2)
-        raise OutageError(f"Prefect's server does not start: {self.server.log}")
-
-    def waiting(self) -> int:
-        """Return how many drives wait and are tried by themselves.
-
-        Raises:
-            OutageError: The database does not answer for a minute.
-        """
-        store, until = store_of(self.house.settings), time.monotonic() + _DATABASE_GONE_S
-        while True:
-            try:
-                every = load_all_waiting(self.house.database, store)
-                return sum(not one.needs_a_person for one in every)
-            except OutageError:
-                # Connections from before the database was stopped are gone.
-                if time.monotonic() > until:
-                    raise
-
-
 def bench_faults(clips: int, kills: int) -> dict[str, dict[str, float]]:
     """Do to the works what happens to works; is every clip done, and each piece once?"""
+    settings = {
+        "ROADWEAR_PIECE_S": str(_PIECE_S),
+        "ROADWEAR_SPACING_M": str(_SPACING_M),
+        "ROADWEAR_SLOT": _SLOT,
+    }
     with bench_house() as house:
         card = house.folder / "card"
         _write_card(card, clips)
         handed_in(house, card)
         _spoil(house, card)
-        with _works(house) as works:
+        with works_in(house, settings, (None, None), {_SLOT: 2}) as works:
             before = works.waiting()
             began = time.monotonic()
             _wreck(works, kills)
@@ -161,7 +88,7 @@ def _write_card(card: Path, clips: int) -> None:
     start = datetime.now(UTC).replace(microsecond=0) - _APART * (clips + 1)
     for number in range(clips):
         began = start + _APART * number
-        _again(first, card / f"Mrs {_PLANTED} {number:03}.mp4", began)
+        write_again(first, card / f"Mrs {_PLANTED} {number:03}.mp4", began)
         later = Pass(street, PassRules(speed_mps=9.0), seed=5, started_at=began)
         track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
         (card / f"Mrs {_PLANTED} {number:03}.gpx").write_bytes(track)
@@ -189,7 +116,7 @@ def _wreck(works: Works, kills: int) -> None:
         while time.monotonic() < until:
             if time.monotonic() - last_night > _NIGHT_EVERY_S:
                 with suppress(httpx.HTTPError):
-                    _asked(_ask_for_a_night)
+                    asked(ask_for_a_night)
                 last_night = time.monotonic()
                 left = works.waiting()
                 bar.update(bar.task_ids[0], completed=every_drive - left)
@@ -200,12 +127,6 @@ def _wreck(works: Works, kills: int) -> None:
                 last_deed = time.monotonic()
             time.sleep(0.2)
     raise OutageError(f"{works.waiting()} drives are still not done after an hour")
-
-
-async def _ask_for_a_night(client: PrefectClient) -> tuple[str, ...]:
-    deployment = await client.read_deployment_by_name(DEPLOYMENTS[1])
-    await client.create_flow_run_from_deployment(deployment.id)
-    return ()
 
 
 async def _running(client: PrefectClient) -> tuple[str, ...]:
@@ -233,8 +154,8 @@ async def _by_the_clock(client: PrefectClient) -> tuple[str, ...]:
 def _until_calm() -> float:
     """Wait until no run is called running and no slot is held; return for how long, seconds."""
     began = time.monotonic()
-    while (_asked(_running) or _asked(_held_slots)) and time.monotonic() - began < _CALM_S:
-        _asked(_ask_for_a_night)
+    while (asked(_running) or asked(_held_slots)) and time.monotonic() - began < _CALM_S:
+        asked(ask_for_a_night)
         time.sleep(20)
     return time.monotonic() - began
 
@@ -302,9 +223,9 @@ def _found(works: Works, drives: int, seconds: float, calm_s: float) -> dict[str
         "pieces stored twice": twice,
         # By the workers' logs; a killed worker may take the last line of its log with it.
         "pieces begun and lost": told["begins"] - told["is done"] - told["was"],
-        "runs left running": len(_asked(_running)),
-        "slots still held": len(_asked(_held_slots)),
-        "nights by the clock": len(_asked(_by_the_clock)),
+        "runs left running": len(asked(_running)),
+        "slots still held": len(asked(_held_slots)),
+        "nights by the clock": len(asked(_by_the_clock)),
         **_planted(works),
         "minutes": round(seconds / 60, 1),
         "seconds until calm": round(calm_s, 1),

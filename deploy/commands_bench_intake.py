@@ -109,8 +109,21 @@ def faults(
     show(table, as_json=as_json)
 
 
+def workers(
+    drives: Annotated[int, typer.Option(min=2, max=4, help="How many; each is a flow run.")] = 4,
+    minutes: Annotated[float, typer.Option(min=0.5, help="Of footage in each.")] = 6.0,
+    as_json: AsJson = False,
+) -> None:
+    """Two Prefect workers against one, and one against none, each on a core of its own."""
+    from deploy.bench_workers import bench_workers  # noqa: PLC0415 - Prefect takes seconds to load
+
+    with expected_failures():
+        table = bench_workers(drives, minutes)
+    show(table, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (batch, upload, cards, gate, faults):
+    for command in (batch, upload, cards, gate, faults, workers):
         app.command()(command)
     app.command("round")(bin_round)

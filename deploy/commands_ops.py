@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -116,11 +117,10 @@ def _wait_for_server(seconds: float) -> None:
 
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        try:
+        with suppress(httpx.TransportError, httpx.InvalidURL):
             if httpx.get(f"{os.environ.get('PREFECT_API_URL', '')}/ready", timeout=2).is_success:
                 return
-        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol):
-            time.sleep(0.5)
+        time.sleep(0.5)
 
 
 def _slot(said: str) -> tuple[str, int]:

@@ -179,12 +179,12 @@ switch() {
 }
 
 start() {
-  services="roadwear.target roadwear-web.service roadwear-retention.timer"
+  services="roadwear.target roadwear-web.service"
   if [ -n "$prefect" ]; then
     services="$services roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
-    others="roadwear-process.service"
+    others="roadwear-process.service roadwear-retention.timer"
   else
-    services="$services roadwear-process.service"
+    services="$services roadwear-process.service roadwear-retention.timer"
     others="roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
   fi
   [ ! -e "$etc/backup.conf" ] || services="$services roadwear-backup.timer"

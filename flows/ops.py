@@ -30,7 +30,10 @@ from pipeline.domain.errors import OutageError
 POOL = "cpu"
 # What is promised for the morning goes before what can wait; the clock itself before both.
 QUEUES: Mapping[str, int] = {"clock": 1, "drives": 2, "studies": 3}
-DEPLOYMENTS = ("process-drive/process-drive", "process-night/process-night", "morning/morning")
+DEPLOYMENTS = (
+    "process-drive/process-drive", "process-night/process-night", "morning/morning",
+    "retention/retention",
+)  # fmt: skip
 HEARTBEAT_S = 30
 # Four heartbeats missed: a run that is silent for so long has lost its worker.
 SILENT = timedelta(seconds=4 * HEARTBEAT_S)

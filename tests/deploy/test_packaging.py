@@ -17,7 +17,7 @@ SCRIPTS = sorted([*ROOT.glob("deploy/**/*.sh"), *ROOT.glob("deploy/host/*")])
 def locked() -> dict[str, str]:
     """Return what `deploy/requirements.lock` would install here, name and version."""
     text = (ROOT / "deploy" / "requirements.lock").read_text("utf-8").replace("\\\n", " ")
-    found = {}
+    found: dict[str, str] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
             said, *hashes = line.split("--hash=")

@@ -1,0 +1,131 @@
+"""`roadwear bench workers`: two workers against one, and Prefect against none, on the same footage.
+
+Each worker has one core and one thread; the rest is for Prefect, PostgreSQL and the clock.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from deploy.bench_house import House, bench_house
+from deploy.bench_intake import handed_in
+from deploy.bench_works import Process, ask_for_a_night, asked, works_in, write_again
+from deploy.doors import progress, say
+from deploy.processing import store_of
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
+from pipeline.adapters.postgres.work import load_all_waiting
+from pipeline.domain.errors import OutageError
+from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
+from pipeline.simulator.footage import street_painter, write_clip
+from pipeline.simulator.making import make_street
+from pipeline.simulator.surface import paint_surface
+
+_SPEED_MPS, _FPS, _LOOK_M = 4.5, 5, 3.0
+_MOST_S = 3600.0
+_APART = timedelta(hours=2)
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def bench_workers(drives: int, minutes: float) -> dict[str, dict[str, float]]:
+    """Have the same drives done without Prefect, by one worker and by two.
+
+    Args:
+        drives: How many; a drive is a flow run.
+        minutes: Of footage in each; two minutes are a task.
+
+    Raises:
+        OutageError: They are not done within an hour.
+    """
+    with bench_house() as house:
+        say("Rendering one drive")
+        card = house.folder / "card"
+        _write_card(card, drives, minutes * 60)
+        seconds = {"no Prefect, one process": _without(card)}
+        for cores in ((0,), (0, 1)):
+            seconds[f"{len(cores)} worker{'s' if len(cores) > 1 else ''}"] = _with(card, cores)
+    alone, one, two = seconds.values()
+    return {
+        "workers": {
+            "drives": drives,
+            "minutes of footage in each": minutes,
+            **{f"{name}, seconds": round(took, 1) for name, took in seconds.items()},
+            "one worker to two": round(one / two, 2),
+            "Prefect's part of the work, %": round(100 * (one / alone - 1), 1),
+        }
+    }
+
+
+def _write_card(card: Path, drives: int, seconds: float) -> None:
+    """Write one rendered drive so often, each at another hour: other bytes, other drives."""
+    card.mkdir()
+    street = make_street(11, length_m=seconds * _SPEED_MPS + 40, holes=40, manholes=9, patches=9)
+    rig, rules = simulated_rig(), PassRules(speed_mps=_SPEED_MPS)
+    driven = Pass(street, rules, seed=5)
+    first = card.parent / "drive.mp4"
+    with progress("Frames", driven.duration_s * _FPS) as bar:
+        write_clip(
+            driven, rig, street_painter(paint_surface(street), rig), first, fps=_FPS,
+            on_frame=lambda _done, _all: bar.advance(bar.task_ids[0]),
+        )  # fmt: skip
+    start = datetime.now(UTC).replace(microsecond=0) - _APART * (drives + 1)
+    for number in range(drives):
+        began = start + _APART * number
+        write_again(first, card / f"{number:03}.mp4", began)
+        later = Pass(street, rules, seed=5, started_at=began)
+        track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
+        (card / f"{number:03}.gpx").write_bytes(track)
+
+
+def _without(card: Path) -> float:
+    """Return how long one process of ours needs, seconds from the first begun to the last done."""
+    with bench_house() as house:
+        handed_in(house, card)
+        environment = {
+            **_ONE_THREAD,
+            "ROADWEAR_HOME": str(house.settings.home),
+            "ROADWEAR_DATABASE_URL": house.settings.database_url or "",
+            "ROADWEAR_FREE_GIB": str(house.settings.free_gib),
+            "ROADWEAR_SPACING_M": str(_LOOK_M),
+        }
+        process = Process(["deploy", "process"], environment, house.folder / "process.log", 0)
+        process.start()
+        try:
+            return _seconds_of(house)
+        finally:
+            process.kill()
+
+
+def _with(card: Path, cores: Sequence[int]) -> float:
+    """Return how long workers need, each on one core."""
+    with bench_house() as house:
+        handed_in(house, card)
+        settings = {**_ONE_THREAD, "ROADWEAR_SPACING_M": str(_LOOK_M)}
+        with works_in(house, settings, cores, {}):
+            with suppress(httpx.HTTPError):
+                asked(ask_for_a_night)
+            return _seconds_of(house)
+
+
+def _seconds_of(house: House) -> float:
+    """Wait until nothing waits; return the seconds from the first drive begun to the last done.
+
+    Raises:
+        OutageError: That takes more than an hour.
+    """
+    until = time.monotonic() + _MOST_S
+    while load_all_waiting(house.database, store_of(house.settings)):
+        if time.monotonic() > until:
+            raise OutageError("the drives are not done within an hour")
+        time.sleep(1.0)
+    time.sleep(3.0)
+    with psycopg.connect(house.cluster.start().admin_url) as connection:
+        row = connection.execute(
+            "select extract(epoch from max(happened_at) filter (where kind = 'done') "
+            "- min(happened_at) filter (where kind = 'begun')) from roadwear.drive_work"
+        ).fetchone()
+    return float(row[0]) if row else 0.0
