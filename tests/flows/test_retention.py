@@ -51,6 +51,7 @@ def test_a_slot_is_held_while_the_work_goes_on_and_given_back_whatever_happens(
 
     async def ask() -> tuple[tuple[str, ...], tuple[str, ...]]:
         async with get_client() as client:
+            await set_up(client)
             before = await faults_of(client)
             await set_up(client, {"gpu-7": 1})
             return before, await faults_of(client)
