@@ -53,9 +53,9 @@ drives_done() { [ "$(rows 'select count(distinct drive_id) from roadwear.drive_w
 hand_in() { inside env "ROADWEAR_KEY=$key" roadwear-as-depot upload "/cards/$1"; }
 
 # Footage of drives, rendered: one, four that are in flight at the upgrade, one for Prefect.
-if [ ! -d "$work/cards" ]; then
-  for number in 1/1 2/1 2/2 2/3 2/4 3/1; do
-    "$here/.venv/bin/python" - "$work/cards/$number" "${number/\//}" <<'PY'
+rm -rf "$work/cards"
+for number in 1/1 2/1 2/2 2/3 2/4 3/1; do
+  "$here/.venv/bin/python" - "$work/cards/$number" "${number/\//}" <<'PY'
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,8 +69,7 @@ write_street(folder, started_at=started)
 (folder / "track.gpx").rename(folder / "clip.gpx")
 (folder / "rig.toml").unlink()
 PY
-  done
-fi
+done
 ok "six drives are rendered"
 
 [ -d "$work/debian" ] || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
