@@ -133,7 +133,7 @@ def facts(
         ("Area", f"{defect.area_m2.value:.2f} m² ± {2 * defect.area_m2.sigma:.2f} m²"),
         ("Depth", _depth_words(defect)),
         ("Direction of travel", f"{defect.heading_deg:.0f}° from grid north"),
-        ("Seen", f"{defect.sightings} pictures on {defect.drives} drives"),
+        ("Seen", f"{_counted(defect.sightings, 'picture')} on {_counted(defect.drives, 'drive')}"),
         ("First seen", instant_words(defect.first_seen_at)),
         ("Last seen", instant_words(defect.last_seen_at)),
         ("Detector's confidence", f"{defect.confidence:.0%}"),
@@ -357,3 +357,7 @@ def _depth_words(defect: Defect) -> str:
     if defect.depth_mm is None:
         return "Unknown: one camera cannot measure it"
     return f"{defect.depth_mm.value:.0f} mm ({defect.depth_mm.how})"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
