@@ -52,9 +52,9 @@ trap '[ -z "$nspawn" ] || kill "$nspawn" 2>/dev/null || true' EXIT
 drives_done() { [ "$(rows 'select count(distinct drive_id) from roadwear.drive_work where kind = $$done$$')" -ge "$1" ]; }
 hand_in() { inside env "ROADWEAR_KEY=$key" roadwear-as-depot upload "/cards/$1"; }
 
-# Footage of drives, rendered: one, four that are in flight at the upgrade, one for Prefect.
+# Footage of drives, rendered: one, eighteen for the upgrade to cut into, one for Prefect.
 rm -rf "$work/cards"
-for number in 1/1 2/1 2/2 2/3 2/4 3/1; do
+for number in 1/1 2/{1,2,3,4,5,6,7,8,9}{1,2} 3/1; do
   "$here/.venv/bin/python" - "$work/cards/$number" "${number/\//}" <<'PY'
 import sys
 from datetime import UTC, datetime, timedelta
@@ -70,7 +70,7 @@ write_street(folder, started_at=started)
 (folder / "rig.toml").unlink()
 PY
 done
-ok "six drives are rendered"
+ok "twenty drives are rendered"
 
 [ -d "$work/debian" ] || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
   bookworm "$work/debian" >"$work/debootstrap.log"
@@ -138,7 +138,7 @@ within 60 "the pages answer" inside /opt/roadwear/current/bin/python -c \
 # The upgrade, with footage in flight.
 # In small pieces and with many looks: there is to be work left when the services are started anew.
 inside bash -c 'printf "ROADWEAR_PIECE_S=5\nROADWEAR_SPACING_M=0.5\n" >>/etc/roadwear/roadwear.env; systemctl restart roadwear-process'
-hand_in 2 >>"$work/install.log" 2>&1 || fail "four drives are handed in"
+hand_in 2 >>"$work/install.log" 2>&1 || fail "eighteen drives are handed in"
 within 200 "work on them has begun" bash -c \
   "[ \"\$(nsenter --target $inside --mount --uts --ipc --net --pid -- runuser -u postgres -- psql -X -A -t -d roadwear -c 'select count(*) from roadwear.drive_work where kind = \$\$begun\$\$')\" -ge 2 ]"
 inside /opt/roadwear/current/bin/python - >"$work/outage" <<'PY' &
@@ -161,7 +161,7 @@ asking=$!
 inside /new/source/deploy/install.sh --bundle /new --backups /backups >>"$work/install.log" 2>&1 ||
   fail "upgraded: see install.log"
 ok "upgraded with footage in flight"
-within 600 "the four drives are done" drives_done 5
+within 900 "the eighteen drives are done" drives_done 19
 again=$(rows 'select count(*) from (select 1 from roadwear.drive_work where kind = $$begun$$ group by drive_id having count(*) > 1) d')
 [ "$again" = 1 ] || fail "one drive was cut off and went on ($again)"
 ok "one of them was cut off by the upgrade, and went on at the piece"
@@ -176,7 +176,7 @@ inside /new/source/deploy/install.sh --bundle /new --backups /backups --prefect 
   fail "Prefect's services are installed"
 within 180 "roadwear ops check finds nothing wrong" inside roadwear ops check
 hand_in 3 >>"$work/install.log" 2>&1 || fail "a last drive is handed in"
-within 900 "the last drive is done, by Prefect's clock" drives_done 6
+within 900 "the last drive is done, by Prefect's clock" drives_done 20
 runs=$(inside runuser -u postgres -- psql -X -A -t -d prefect -c "select count(*) from flow_run where state_type = 'COMPLETED' and name like 'drive-%'")
 [ "$runs" -ge 1 ] || fail "a flow run did it"
 ok "a flow run did it"
