@@ -5,7 +5,6 @@ A real Prefect server on PostgreSQL, two real workers, real footage that was han
 
 import hashlib
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -48,7 +47,6 @@ _APART = timedelta(hours=1)
 _SLOT = "bench"
 # Stands in the names of files that are handed in, and nowhere else.
 _PLANTED = "Zqplanted"
-_LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
 _RUNNING = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 

@@ -11,6 +11,7 @@ from pipeline.adapters.postgres.work import load_all_waiting, say_work
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import DriveId, StoreId, organisation_id
 from pipeline.domain.ports import Detector
+from pipeline.domain.room import Room
 from pipeline.domain.uk_time import by_when
 from pipeline.domain.work import WaitingDrive, WorkKind, WorkWord
 from pipeline.stages.queue_up import queue_up
@@ -28,6 +29,7 @@ def process_waiting(owner: str, *, every_s: float | None) -> None:
         detector = detector_of(settings)
         left_out: set[DriveId] = set()
         while True:
+            _wait_for_room(settings, every_s)
             fresh = 0
             # Each drive once a round: one that stays undone must not keep the others waiting. Who
             # calls this by hand wants what was refused to be tried again, once.
@@ -49,6 +51,20 @@ def process_waiting(owner: str, *, every_s: float | None) -> None:
         say(f"{len(left_out)} drives could not be read." if left_out else "Nothing waits.")
 
 
+def _wait_for_room(settings: wiring.Settings, every_s: float | None) -> None:
+    """Wait while the disk is next to full, or give up where nobody waits.
+
+    Raises:
+        NoRoomError: It is, and nobody waits.
+    """
+    if every_s is None or wiring.room(settings) is not Room.NO_WORK:
+        wiring.require_room(settings)
+        return
+    say(f"roadwear: {Room.NO_WORK.words}. It is looked at again every {every_s:g} s.")
+    while wiring.room(settings) is Room.NO_WORK:
+        time.sleep(every_s)
+
+
 def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive) -> int | None:
     """Process a drive and say when the others will be.
 
@@ -58,6 +74,7 @@ def _process(settings: wiring.Settings, detector: Detector, drive: WaitingDrive)
     Raises:
         OutageError: The store or the database does not answer.
     """
+    wiring.require_room(settings)
     _say(settings, drive, WorkKind.BEGUN)
     try:
         received = wiring.ledger(settings).load_drive(drive.owner_id, drive.drive_id)

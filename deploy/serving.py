@@ -18,6 +18,8 @@ from deploy.doors import say
 from deploy.uplink import receiving_of
 from pipeline import wiring
 from pipeline.adapters.policy_toml import GENERAL, policy_files
+from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.opening import application_url
 from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.second_factor import Sealer
 from pipeline.domain.errors import OutageError
@@ -140,7 +142,9 @@ def measured(settings: wiring.Settings, app: ASGIApp) -> tuple[ASGIApp, Collecto
     footage = wiring.footage_store(settings)
     registry.register(
         WorkNumbers(
-            database=wiring.database(settings),
+            database=Database(
+                application_url(settings.database_url, settings.home), timeout_s=2.0, size=2
+            ),
             store=footage.store_id,
             clock=wiring.clock(),
             folders={"home": settings.home, "footage": footage.root},

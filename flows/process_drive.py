@@ -177,6 +177,7 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
     # A worker that is not set up fails before the drive is begun: that is not the drive's fault.
     with without_words(told=True):
         settings = wiring.Settings.from_env()
+        wiring.require_room(settings)
         _detector(settings)
     drive = OrganisationId(organisation_id), DriveId(drive_id)
     with told_of(settings, drive, run=flow_run.id and UUID(flow_run.id)):

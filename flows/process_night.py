@@ -16,6 +16,7 @@ from flows.telling import say, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.ids import OrganisationId
+from pipeline.domain.room import Room
 from pipeline.domain.work import WaitingDrive, WorkKind
 from pipeline.stages.queue_up import cost_s, queue_up
 
@@ -69,7 +70,9 @@ def hand_out(places: int) -> dict[str, int]:
             load[one.owner_id] += round(cost_s(one)) if one.drive_id in in_hand else 0
         free = [one for one in waiting if is_free(one) and one.drive_id not in in_hand]
         unbegun = sum(not run.is_begun for run in runs)
-        chosen = queue_up(free, in_hand_s=load, places=max(0, places - unbegun))
+        # Where the disk is next to full, nothing is begun: it would be cut off, again and again.
+        places = 0 if wiring.room(settings) is Room.NO_WORK else max(0, places - unbegun)
+        chosen = queue_up(free, in_hand_s=load, places=places)
         for one in chosen:
             run, is_to_come = begin(client, one)
             if not is_to_come:

@@ -17,6 +17,8 @@ LEASE_S = 60.0
 def slot(settings: wiring.Settings) -> Iterator[None]:
     """Hold the slot that the settings name, if they name one; wait until there is one.
 
+    Where there is no limit of that name nobody waits: `roadwear ops check` says so.
+
     Where the server is away while the work goes on, the work goes on: what two workers might then
     do at once is slow, not wrong.
 

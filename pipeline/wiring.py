@@ -1,6 +1,5 @@
 """Settings, read once, and the adapters that they choose, built when they are first needed."""
 
-import math
 import os
 import secrets
 import shutil
@@ -142,6 +141,11 @@ class Settings(BaseSettings):
         folder = os.environ.get("ROADWEAR_SECRETS") or os.environ.get("CREDENTIALS_DIRECTORY")
         if folder and not Path(folder).is_dir():
             raise InputError("setting ROADWEAR_SECRETS: there is no such folder")
+        unknown = sorted(
+            path.name for path in _settings_in(folder) if path.name.upper() not in known
+        )
+        if unknown:
+            raise InputError(f"{folder} has unknown settings: {', '.join(unknown)}")
         try:
             return cls(_secrets_dir=folder)  # type: ignore[call-arg]
         except ValidationError as error:
@@ -157,6 +161,12 @@ class Settings(BaseSettings):
             piece_s=self.piece_s,
             road_view_every_m=self.road_view_every_m,
         )
+
+
+def _settings_in(folder: str | None) -> list[Path]:
+    """Return the files of a folder that are meant to be settings of ours."""
+    every = Path(folder).iterdir() if folder else ()
+    return [path for path in every if path.name.upper().startswith("ROADWEAR_")]
 
 
 def clock() -> Clock:
@@ -181,11 +191,22 @@ def footage_store(settings: Settings) -> FootageStore:
     )
 
 
+def existing(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that is there: whose disk is written to."""
+    return next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+
+
 def room(settings: Settings) -> Room:
-    """Return what the disks have room for: that of pictures and keys, and that of footage."""
-    folders = [path for path in (settings.home, footage_folder(settings)) if path.exists()]
-    free = min((shutil.disk_usage(path).free for path in folders), default=math.inf)
-    return room_of(free, settings.free_gib * _BYTES_PER_GIB)
+    """Return what there is room for: uploads on the footage's disk, work on that of pictures."""
+    reserve = settings.free_gib * _BYTES_PER_GIB
+    written = [settings.home]
+    if "://" not in (settings.blobs_url or "://"):
+        written.append(Path(settings.blobs_url or ""))
+    free = min(shutil.disk_usage(existing(folder)).free for folder in written)
+    if room_of(free, reserve) is Room.NO_WORK:
+        return Room.NO_WORK
+    footage_free = shutil.disk_usage(existing(footage_folder(settings))).free
+    return Room.ENOUGH if room_of(footage_free, reserve) is Room.ENOUGH else Room.NO_UPLOADS
 
 
 def require_room(settings: Settings) -> None:

@@ -30,6 +30,8 @@ def cluster() -> Iterator[ClusterFile]:
     server = PrivateCluster(HOME)
     known = server.start()
     with psycopg.connect(known.admin_url, autocommit=True) as admin:
+        row = admin.execute("select rolsuper from pg_roles where rolname = 'roadwear_owner'")
+        assert row.fetchone() == (False,), f"a cluster of before: remove {HOME}/db"
         admin.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(_TEMPLATE)))
         admin.execute(
             sql.SQL("create database {} owner roadwear_owner").format(sql.Identifier(_TEMPLATE))

@@ -165,8 +165,8 @@ class PrivateCluster:
         name, password = cluster.admin
         return self._run(
             "psql", "-h", "127.0.0.1", "-p", str(cluster.port), "-U", name, "-d", database,
-            "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement,
-            env={"PGPASSWORD": password},
+            "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-",
+            env={"PGPASSWORD": password}, given=statement,
         )  # fmt: skip
 
     def _moved(self, cluster: ClusterFile) -> ClusterFile:
@@ -220,14 +220,16 @@ class PrivateCluster:
         program: str,
         *arguments: str,
         env: dict[str, str] | None = None,
+        given: str = "",
     ) -> str:
+        # What is given on standard input stands in no list of processes.
         as_root = os.geteuid() == 0
         user = _server_user() if as_root else None
         try:
             done = subprocess.run(  # noqa: S603 - the program is found among PostgreSQL's own
                 [str(_binaries() / program), *arguments],
                 capture_output=program != "pg_ctl",
-                stdin=subprocess.DEVNULL,
+                input=given,
                 text=True,
                 check=True,
                 cwd="/",

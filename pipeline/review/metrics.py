@@ -25,8 +25,11 @@ from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import OrganisationId, StoreId
 from pipeline.domain.ports import Clock
 from pipeline.domain.work import WaitingDrive, promised_by
+from pipeline.wiring import existing
 
 _DAY = timedelta(days=1)
+# A stranger may call a method anything, and what is told here is kept.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_S = (0.025, 0.05, 0.1, 0.15, 0.25, 0.4, 0.75, 1.5, 5.0, 15.0)
 # Whoever asks more often is told the same again: to count what waits takes the database's time.
 _KEPT_S = 30.0
@@ -37,6 +40,7 @@ class WorkNumbers(Collector):
     """What waits, is done and is late, as PostGIS has it; and what room there is.
 
     Attributes:
+        database: One that gives up soon: Prometheus waits ten seconds.
         folders: Whose disks are watched, by a word for each.
     """
 
@@ -86,7 +90,9 @@ class WorkNumbers(Collector):
             numbers = {
                 "drives_waiting": len(own),
                 "drives_for_a_person": sum(one.needs_a_person for one in own),
-                "drives_late": sum(promised_by(one.received_at) <= now for one in own),
+                "drives_late": sum(
+                    promised_by(one.received_at) <= now and not one.needs_a_person for one in own
+                ),
                 "footage_waiting_seconds": sum(one.waiting_s for one in own),
                 "oldest_waiting_seconds": (now - oldest).total_seconds(),
                 "uploads_unread": len(unread),
@@ -102,7 +108,7 @@ def _families() -> dict[str, GaugeMetricFamily]:
     words = {
         "drives_waiting": "Drives of which something was not looked at or not gathered yet.",
         "drives_for_a_person": "Of these, those that are tried again only if somebody asks.",
-        "drives_late": "Of these, those that were promised for an earlier moment.",
+        "drives_late": "Of the others, those that were promised for an earlier moment.",
         "footage_waiting_seconds": "Footage that was not looked at yet.",
         "oldest_waiting_seconds": "For how long the oldest drive that waits has waited.",
         "uploads_unread": "Uploads that were ended and are not read yet.",
@@ -119,10 +125,9 @@ def _rooms(folders: Mapping[str, Path]) -> list[Metric]:
     free = GaugeMetricFamily("roadwear_disk_free_bytes", "Free on the disk.", labels=["disk"])
     size = GaugeMetricFamily("roadwear_disk_bytes", "Size of the disk.", labels=["disk"])
     for name, folder in folders.items():
-        if folder.exists():
-            usage = shutil.disk_usage(folder)
-            free.add_metric([name], usage.free)
-            size.add_metric([name], usage.total)
+        usage = shutil.disk_usage(existing(folder))
+        free.add_metric([name], usage.free)
+        size.add_metric([name], usage.total)
     schema = GaugeMetricFamily(
         "roadwear_schema", "The newest migration that this program brings.",
         value=int(newest_migration()),
@@ -159,6 +164,7 @@ class RequestTimes:
         finally:
             # An address may have a street in it; its template has none.
             route = getattr(scope.get("route"), "path", "none")
-            self._times.labels(scope["method"], route, str(status)).observe(
-                time.perf_counter() - began
-            )
+            if route != "none":
+                route = scope.get("root_path", "") + route
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._times.labels(method, route, str(status)).observe(time.perf_counter() - began)

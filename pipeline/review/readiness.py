@@ -13,8 +13,8 @@ def add_readiness(app: FastAPI, desk: Desk) -> None:
     needed = newest_migration()
 
     @app.get("/health")
-    def health() -> dict[str, str]:
-        """Say that the program runs; where it does not answer, it is to be started anew."""
+    async def health() -> dict[str, str]:
+        """Say that the program runs; asked of no thread, so that a slow database is no reason."""
         return {"status": "ok"}
 
     @app.get("/ready")

@@ -26,6 +26,7 @@ from pipeline.uplink.private import blank_private
 
 # Uploads that no row claims any more go after this, whatever an organisation says.
 _LONGEST_PARTIAL_DAYS = 30
+_NOTED_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,11 @@ class DeletionLedger:
         )  # fmt: skip
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(lines)
+            with self._path.open("a+b") as file:
+                # What was cut off half-way must not swallow the next line.
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+                torn = file.read(1) not in {b"", b"\n"}
+                file.write(("\n" * torn + lines).encode())
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -128,7 +132,7 @@ class Keeper:
         for owner in all_organisations(self.database):
             for kind, count in self.run(owner).items():
                 total[kind] += count
-        self._note_known()
+        self._note_known(len(list(self.ledger)))
         return Removed(of_each=total, again=again)
 
     def catch_up(self) -> int:
@@ -140,10 +144,19 @@ class Keeper:
         Raises:
             OutageError: Something outside does not answer.
         """
-        lines = sum(1 for _ in self.ledger)
         with self.database.acting_for(OrganisationId(uuid4())) as connection:
             known = rows.deletions_known(connection, self.store.store_id)
-        return self.after_restore() if lines > known else 0
+        return self.after_restore(known) if len(list(self.ledger)) > known else 0
+
+    def after_restore(self, known: int = 0) -> int:
+        """Remove what is in the ledger and there again, and tracks whose time ran out meanwhile.
+
+        Args:
+            known: So many lines of the ledger are known to have been carried out.
+        """
+        owners = all_organisations(self.database)
+        tracks = sum(self._tracks(owner) for owner in owners)
+        return tracks + self.again(known)
 
     def run(self, owner: OrganisationId) -> dict[Kind, int]:
         """Remove what an organisation has kept long enough; return how much of each kind.
@@ -162,8 +175,10 @@ class Keeper:
             Kind.TRACK: self._tracks(owner),
         }
 
-    def again(self) -> int:
+    def again(self, known: int = 0) -> int:
         """Remove what is in the ledger and there again, after a restore; return how much.
+
+        How far it came is kept every now and then: who is cut off need not begin anew.
 
         What was cut out because it is private goes again likewise.
 
@@ -173,7 +188,12 @@ class Keeper:
             blank_private(self.database, self.store, owner)
             for owner in all_organisations(self.database)
         )
-        for gone in self.ledger:
+        line = 0
+        for line, gone in enumerate(self.ledger, 1):
+            if line <= known:
+                continue
+            if not line % _NOTED_EVERY:
+                self._note_known(line - 1)
             owner = OrganisationId(UUID(gone.owner_id))
             if gone.kind is Kind.FOOTAGE:
                 count += self._remove_file(owner, gone.key, received_before=gone.at)
@@ -181,17 +201,12 @@ class Keeper:
                 with self.database.acting_for(owner) as connection:
                     fresh = rows.still_made_after(connection, gone.key, gone.at)
                 count += 0 if fresh else self.blobs.delete(gone.key)
-        self._note_known()
+        # Not how many there are by now: what another adds meanwhile was not carried out here.
+        self._note_known(line)
         return count
 
-    def after_restore(self) -> int:
-        """Remove what is in the ledger and there again, and tracks whose time ran out meanwhile."""
-        owners = all_organisations(self.database)
-        return self.again() + sum(self._tracks(owner) for owner in owners)
-
-    def _note_known(self) -> None:
-        """Keep in the database how far the ledger was carried out on it."""
-        lines = sum(1 for _ in self.ledger)
+    def _note_known(self, lines: int) -> None:
+        """Keep in the database that so many lines of the ledger were carried out on it."""
         with self.database.acting_for(OrganisationId(uuid4())) as connection:
             rows.note_deletions_known(connection, self.store.store_id, lines)
 

@@ -49,7 +49,7 @@ def test_all_that_is_needed_is_locked() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(script: Path) -> None:
     done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
-    assert done.stdout == ""
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_every_setting_that_is_handed_to_a_program_is_one() -> None:

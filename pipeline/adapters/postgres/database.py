@@ -18,13 +18,13 @@ from pipeline.domain.errors import InputError, OutageError, RuleError
 from pipeline.domain.ids import OrganisationId
 
 APP_ROLE = "roadwear_app"
-# The owner acts as the application where it is its only user. Who may not grant it is told so by
-# the first connection.
+# The owner acts as the application where it is its only user; where it is not, it need not.
 _MEMBER = f"""
 do $$ begin
-  if not pg_has_role(current_user, '{APP_ROLE}', 'member') then
+  if not pg_has_role(current_user, '{APP_ROLE}', 'usage') then
     execute 'grant {APP_ROLE} to ' || quote_ident(current_user);
   end if;
+exception when insufficient_privilege then null;
 end $$
 """
 Connection = psycopg.Connection[DictRow]
