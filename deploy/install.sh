@@ -4,21 +4,23 @@
 #   sudo deploy/install.sh [options]
 #
 #   --bundle FOLDER           take every package from an offline bundle (deploy/bundle.sh), none from a network
-#   --name HOST               serve https://HOST by Caddy, which gets or makes the certificate
+#   --name HOST               serve https://HOST by Caddy, which gets a certificate where it reaches the internet
 #   --database URL            a PostgreSQL elsewhere, as the application; its password may stand in a file,
 #   --database-owner URL      … and as the owner (postgresql://user@host/roadwear?passfile=/path)
 #   --backups FOLDER          where backups go, best another disk (/var/backups/roadwear); "none" for none
+#   --footage FOLDER          where footage is kept that was handed in (/var/lib/roadwear/footage)
 #   --prefect                 Prefect's server and workers instead of one process that does the work
 #   --packages                only list the packages of Debian that are installed
 #
-# Safe to repeat; again from newer sources is the upgrade. What it makes: the users roadwear and
+# Safe to repeat; again from newer sources is the upgrade, with the options of the last time unless others are
+# given. What it makes: the users roadwear and
 # roadwear-owner, /opt/roadwear (programs), /etc/roadwear (settings), /var/lib/roadwear (pictures, footage,
 # keys), a database, and services (systemctl status roadwear.target). The command roadwear then acts as the
 # user roadwear, with these settings.
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
-bundle="" only="" name="" database="" database_owner="" backups=/var/backups/roadwear prefect=""
-state=/var/lib/roadwear etc=/etc/roadwear opt=/opt/roadwear
+bundle="" only="" name="" database="" database_owner="" backups=/var/backups/roadwear prefect="" footage=""
+state=/var/lib/roadwear etc=/etc/roadwear opt=/opt/roadwear release=""
 
 packages() {
   echo libglib2.0-0 libgl1 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
@@ -36,13 +38,27 @@ leave() { echo "roadwear: $*" >&2; exit 2; }
 booted() { [ -d /run/systemd/system ]; }
 as_postgres() { (cd / && runuser -u postgres -- "$@"); }
 
+# What was said the last time holds until something else is said.
+if [ -r "$etc/install.conf" ]; then
+  while IFS='=' read -r option value; do
+    case $option in
+      name) name=$value ;;
+      database) database=$value ;;
+      database_owner) database_owner=$value ;;
+      backups) backups=$value ;;
+      prefect) prefect=$value ;;
+      footage) footage=$value ;;
+    esac
+  done <"$etc/install.conf"
+fi
 while [ "$#" -gt 0 ]; do
   case $1 in
     --bundle) bundle=$(cd "$2" && pwd); shift ;;
     --name) name=$2; shift ;;
     --database) database=$2; shift ;;
     --database-owner) database_owner=$2; shift ;;
-    --backups) backups=$2; shift ;;
+    --backups) backups=$(realpath --canonicalize-missing "$2"); [ "$2" != none ] || backups=none; shift ;;
+    --footage) footage=$(realpath --canonicalize-missing "$2"); shift ;;
     --prefect) prefect=yes ;;
     --packages) name=x; packages; exit ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'; [ "$1" = --help ] && exit; exit 2 ;;
@@ -52,13 +68,18 @@ done
 [ "$(id -u)" = 0 ] || leave "run this as root: sudo deploy/install.sh"
 command -v apt-get >/dev/null || leave "this is no Debian or Ubuntu machine; see docs/deployment.md"
 [ -z "$database" ] || [ -n "$database_owner" ] || leave "--database needs --database-owner too"
+[ -z "$database" ] || [ -z "$prefect" ] ||
+  leave "--prefect needs a database of this machine's own: set PREFECT_SERVER_DATABASE_CONNECTION_URL by hand"
+case $backups in /home/* | /root/*) leave "backups do not go to home folders: the service does not see them" ;; esac
 
 install_packages() {
   say "installing packages of Debian"
   export DEBIAN_FRONTEND=noninteractive
   if [ -n "$bundle" ]; then
-    echo "deb [trusted=yes] file:$bundle/debs ./" >/tmp/roadwear.list
-    only="-o Dir::Etc::sourcelist=/tmp/roadwear.list -o Dir::Etc::sourceparts=-"
+    list=$(mktemp --suffix=.list)
+    echo "deb [trusted=yes] file:$bundle/debs ./" >"$list"
+    chmod 0644 "$list"
+    only="-o Dir::Etc::sourcelist=$list -o Dir::Etc::sourceparts=-"
   fi
   # shellcheck disable=SC2086
   apt-get $only update -qq
@@ -79,6 +100,8 @@ make_users() {
 # A release is a folder of its own beside the former one: what runs goes on till it is started anew.
 make_release() {
   release=$opt/releases/$(date -u +%Y%m%dT%H%M%SZ)
+  # A release that is not whole is none.
+  trap '[ "$(readlink $opt/current)" = "$release" ] || rm -rf "$release"' EXIT
   say "installing Roadwear into $release"
   /usr/bin/python3 -m venv "$release"
   if [ -n "$bundle" ]; then
@@ -101,6 +124,7 @@ make_release() {
 # Nobody has a password: PostgreSQL asks the system who is there. The owner is no superuser.
 make_database() {
   [ -z "$database" ] || return 0
+  if as_postgres psql -X -q -d roadwear -c 'select 1' >/dev/null 2>&1; then return 0; fi
   version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)
   [ -d "/etc/postgresql/$version/main" ] || pg_createcluster "$version" main >/dev/null
   pg_ctlcluster "$version" main status >/dev/null || pg_ctlcluster "$version" main start
@@ -122,26 +146,47 @@ make_database() {
 SQL
 }
 
+# A file is written whole or not at all, readable by the services alone.
+settle() { # FILE
+  chown root:roadwear "$1.new"
+  chmod 0640 "$1.new"
+  mv "$1.new" "$1"
+}
 write_settings() {
-  [ ! -e "$etc/roadwear.env" ] || return 0
-  say "writing $etc/roadwear.env"
-  {
-    echo "# Settings; all are in docs/settings.md. After a change: systemctl restart roadwear.target"
-    echo "ROADWEAR_HOME=$state"
-    echo "ROADWEAR_DATABASE_URL=\"${database:-postgresql:///roadwear?host=/var/run/postgresql}\""
-    [ -z "$name" ] || echo "ROADWEAR_SERVER=https://$name"
-    echo "YOLO_OFFLINE=true"
-    echo "YOLO_AUTOINSTALL=false"
-    echo "DO_NOT_TRACK=1"
-  } >"$etc/roadwear.env"
+  for option in name database database_owner backups prefect footage; do
+    eval "echo \"$option=\$$option\""
+  done >"$etc/install.conf.new"
+  settle "$etc/install.conf"
+  if [ ! -e "$etc/roadwear.env" ]; then
+    say "writing $etc/roadwear.env"
+    {
+      echo "# Settings; all are in docs/settings.md. After a change: systemctl restart roadwear.target"
+      echo "ROADWEAR_HOME=$state"
+      echo "ROADWEAR_DATABASE_URL=\"${database:-postgresql:///roadwear?host=/var/run/postgresql}\""
+      echo "YOLO_OFFLINE=true"
+      echo "YOLO_AUTOINSTALL=false"
+      echo "DO_NOT_TRACK=1"
+    } >"$etc/roadwear.env.new"
+    settle "$etc/roadwear.env"
+  fi
+  [ -z "$name" ] || set_once ROADWEAR_SERVER "https://$name"
+  if [ -n "$footage" ]; then
+    install -d -m 0750 -o roadwear -g roadwear "$footage"
+    set_once ROADWEAR_FOOTAGE "$footage"
+    # Of all the services: the rest of the system stays read-only to them.
+    install -d /etc/systemd/system/roadwear-.service.d
+    printf '[Service]\nReadWritePaths="%s"\n' "$footage" >/etc/systemd/system/roadwear-.service.d/footage.conf
+  fi
   {
     echo "PREFECT_API_URL=http://127.0.0.1:4200/api"
     echo "PREFECT_HOME=$state/prefect"
     echo "PREFECT_SERVER_DATABASE_CONNECTION_URL=\"postgresql+asyncpg:///prefect?host=/var/run/postgresql\""
     "$release/bin/roadwear" ops env
-  } >"$etc/prefect.env"
-  chown root:roadwear "$etc/roadwear.env" "$etc/prefect.env"
-  chmod 0640 "$etc/roadwear.env" "$etc/prefect.env"
+  } >"$etc/prefect.env.new"
+  settle "$etc/prefect.env"
+}
+set_once() { # NAME VALUE: unless it is set
+  grep -q "^$1=" "$etc/roadwear.env" || echo "$1=\"$2\"" >>"$etc/roadwear.env"
 }
 
 migrate() {
@@ -156,9 +201,11 @@ migrate() {
 }
 
 set_up_backups() {
-  [ -z "$database" ] && [ "$backups" != none ] || return 0
+  [ "$backups" != none ] || return 0
   [ "$backups" != /var/backups/roadwear ] ||
     say "backups go to $backups, on this machine: give --backups a folder on another disk"
+  [ -z "$database" ] ||
+    say "the database's backups are its own team's; keys, pictures and the ledger of deletions are copied"
   "$release/host/backup" setup "$backups"
 }
 
@@ -174,8 +221,6 @@ switch() {
     printf '%s {\n\treverse_proxy 127.0.0.1:8000 {\n\t\tlb_try_duration 30s\n\t}\n}\n' "$name" >/etc/caddy/roadwear.caddy
     grep -qs '^import roadwear.caddy' /etc/caddy/Caddyfile || echo 'import roadwear.caddy' >>/etc/caddy/Caddyfile
   fi
-  # The three newest are kept: the way back is to point "current" at one and start anew.
-  find "$opt/releases" -mindepth 1 -maxdepth 1 -type d | sort -r | tail -n +4 | xargs -r rm -rf
 }
 
 start() {
@@ -187,7 +232,7 @@ start() {
     services="$services roadwear-process.service roadwear-retention.timer"
     others="roadwear-prefect.service roadwear-clock.service roadwear-drives.service"
   fi
-  [ ! -e "$etc/backup.conf" ] || services="$services roadwear-backup.timer"
+  [ ! -e "$etc/backups" ] || services="$services roadwear-backup.timer"
   # shellcheck disable=SC2086
   systemctl --quiet disable $others
   # shellcheck disable=SC2086
@@ -197,11 +242,11 @@ start() {
     return 0
   fi
   systemctl daemon-reload
-  [ -z "$name" ] || systemctl reload-or-restart caddy
   # shellcheck disable=SC2086
   systemctl stop $others
   # shellcheck disable=SC2086
   systemctl restart $services
+  [ -z "$name" ] || systemctl reload-or-restart caddy
   say "installed and started: systemctl status roadwear.target"
 }
 
@@ -210,8 +255,13 @@ make_users
 make_database
 make_release
 write_settings
-set_up_backups
 migrate
+# By the new programs, while the old ones serve: what they would otherwise do before they answer.
+HOME=$state "$release/host/roadwear" retention again
 switch
 start
+set_up_backups
+[ ! -e "$etc/backups" ] || ! booted || systemctl --quiet enable --now roadwear-backup.timer
+# The three newest are kept: the way back is to point "current" at one and start anew.
+find "$opt/releases" -mindepth 1 -maxdepth 1 -type d | sort -r | tail -n +4 | xargs -r rm -rf
 say "next: roadwear people add … (docs/deployment.md); the pages are at ${name:+https://$name}${name:-http://127.0.0.1:8000}"

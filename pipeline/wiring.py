@@ -141,9 +141,7 @@ class Settings(BaseSettings):
         folder = os.environ.get("ROADWEAR_SECRETS") or os.environ.get("CREDENTIALS_DIRECTORY")
         if folder and not Path(folder).is_dir():
             raise InputError("setting ROADWEAR_SECRETS: there is no such folder")
-        unknown = sorted(
-            path.name for path in _settings_in(folder) if path.name.upper() not in known
-        )
+        unknown = sorted(one for one in _settings_in(folder) if one.upper() not in known)
         if unknown:
             raise InputError(f"{folder} has unknown settings: {', '.join(unknown)}")
         try:
@@ -163,10 +161,10 @@ class Settings(BaseSettings):
         )
 
 
-def _settings_in(folder: str | None) -> list[Path]:
-    """Return the files of a folder that are meant to be settings of ours."""
+def _settings_in(folder: str | None) -> list[str]:
+    """Return the names of a folder's files that are meant to be settings of ours."""
     every = Path(folder).iterdir() if folder else ()
-    return [path for path in every if path.name.upper().startswith("ROADWEAR_")]
+    return [path.name for path in every if path.name.upper().startswith("ROADWEAR_")]
 
 
 def clock() -> Clock:

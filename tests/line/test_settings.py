@@ -22,6 +22,15 @@ def test_a_file_is_a_setting_and_the_environment_goes_first(
     assert Settings.from_env().slot == "gpu-2"
 
 
+def test_a_file_that_is_no_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROADWEAR_SECRETS", str(tmp_path))
+    (tmp_path / "postgres_password").write_text("somebody else's", "utf-8")
+    Settings.from_env()
+    (tmp_path / "roadwear_databse_url").write_text("postgresql://u:secret@h/d", "utf-8")
+    with pytest.raises(InputError, match="unknown settings: roadwear_databse_url"):
+        Settings.from_env()
+
+
 def test_a_folder_of_secrets_that_is_not_there_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

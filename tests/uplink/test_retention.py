@@ -24,7 +24,7 @@ from pipeline.domain.keeping import DEFAULT_DAYS, Hold, Kind
 from pipeline.domain.places import LonLat
 from pipeline.domain.receiving import Depot, ExpectedFile
 from pipeline.uplink.receiving import Receiving
-from pipeline.uplink.retention import DeletionLedger, Keeper
+from pipeline.uplink.retention import Deletion, DeletionLedger, Keeper
 from tests.builders import NOON
 from tests.conftest import with_name
 from tests.stored import store_a_queue
@@ -182,6 +182,19 @@ def test_a_database_out_of_a_backup_is_served_only_when_what_was_deleted_is_so_a
         kept.database.close()
         with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
             admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+
+
+def test_a_line_that_was_cut_off_swallows_no_other(tmp_path: Path) -> None:
+    ledger = DeletionLedger(tmp_path / "deletions.jsonl")
+    gone = [
+        Deletion(at=NOON, owner_id=str(NORTH), kind=Kind.STILL, key=key) for key in ("a", "b", "c")
+    ]
+    ledger.add(gone[:1])
+    with (tmp_path / "deletions.jsonl").open("a") as file:
+        file.write('{"at": "2026-')
+    ledger.add(gone[1:2])
+    ledger.add(gone[2:])
+    assert [one.key for one in ledger] == ["a", "b", "c"]
 
 
 def test_what_was_handed_in_anew_after_it_was_removed_stays(kept: Kept) -> None:
