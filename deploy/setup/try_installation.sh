@@ -32,7 +32,7 @@ within() { # SECONDS WHAT COMMAND...: until the command succeeds
 }
 boot() {
   systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --private-network \
-    --bind-ro="$bundle:/new" --bind-ro="$older:/old" --bind-ro="$work/cards:/cards" \
+    --bind-ro="$bundle:/new" --bind-ro="$older:/old" --bind-ro="$work/cards:/cards" --bind="$work/backups:/backups" \
     --boot >>"$work/console.log" 2>&1 </dev/null &
   nspawn=$!
   local until=$((SECONDS + 60))
@@ -74,7 +74,8 @@ ok "twenty drives are rendered"
 
 [ -d "$work/debian" ] || debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
   bookworm "$work/debian" >"$work/debootstrap.log"
-rm -rf "$root"
+rm -rf "$root" "$work/backups"
+mkdir "$work/backups"
 cp -a --reflink=auto "$work/debian" "$root"
 boot
 [ "$(inside cat /proc/net/dev | sed -n 's/^ *\([^:]*\):.*/\1/p')" = lo ] || fail "there is no network"
@@ -184,4 +185,28 @@ failed=$(inside systemctl --failed --no-legend --plain | wc -l)
 inside systemctl --failed --no-legend --plain
 [ "$failed" = 0 ] || fail "no unit has failed"
 ok "no unit has failed"
+
+# The machine is lost; another one, from the bundle and the backups.
+found=$(rows 'select count(*) from roadwear.defect')
+inside systemctl start roadwear-backup.service || fail "a last backup"
 shut_down
+rm -rf "$root"
+cp -a --reflink=auto "$work/debian" "$root"
+boot
+inside bash -c 'useradd --system somebody-else && useradd --system another' # other numbers of users
+inside /new/source/deploy/install.sh --bundle /new --backups /backups >"$work/another.log" 2>&1 ||
+  fail "installed on another machine: see another.log"
+grep -q 'roadwear-restore --backups /backups' "$work/another.log" || fail "it is said how to go on from those backups"
+inside roadwear-restore --backups /backups >>"$work/another.log" 2>&1 || fail "restored on another machine: see another.log"
+[ "$(rows 'select count(*) from roadwear.defect')" = "$found" ] || fail "the other machine has what was found"
+[ "$(rows "select string_agg(email, ' ' order by email) from roadwear.person")" = ada@north.example ] || fail "and who may sign in"
+cmp -s "$root/var/lib/roadwear/secret_key" "$work/backups/files/now/var/lib/roadwear/secret_key" || fail "and the keys"
+ok "restored on another machine: what was found ($found), people, keys"
+within 60 "the pages answer" inside /opt/roadwear/current/bin/python -c \
+  "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready', timeout=2)"
+inside systemctl start roadwear-backup.service || fail "backups go on from there"
+ok "backups go on from there"
+failed=$(inside systemctl --failed --no-legend --plain | wc -l)
+[ "$failed" = 0 ] || fail "no unit has failed"
+shut_down
+ok "all was tried"
