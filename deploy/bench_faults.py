@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -27,23 +26,18 @@ from psycopg import sql
 
 from deploy.bench_house import House, bench_house
 from deploy.bench_intake import handed_in
-from deploy.bench_works import Works, ask_for_a_night, asked, works_in, write_again
+from deploy.bench_works import Driving, Works, ask_for_a_night, asked, works_in, write_drives
 from deploy.doors import progress
 from deploy.processing import store_of
 from pipeline import wiring
-from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
 from pipeline.domain.ids import ClipSha256
-from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
-from pipeline.simulator.footage import street_painter, write_clip
 from pipeline.simulator.making import make_street
-from pipeline.simulator.surface import paint_surface
 
 _STREET_M, _PIECE_S, _SPACING_M = 250.0, 5.0, 0.5
 _AT_MOST_S, _NIGHT_EVERY_S = 3600.0, 45.0
 _BETWEEN_S, _CALM_S = 20.0, 600.0
-_APART = timedelta(hours=1)
 _SLOT = "bench"
 # Stands in the names of files that are handed in, and nowhere else.
 _PLANTED = "Zqplanted"
@@ -59,7 +53,8 @@ def bench_faults(clips: int, kills: int) -> dict[str, dict[str, float]]:
     }
     with bench_house() as house:
         card = house.folder / "card"
-        _write_card(card, clips)
+        street = make_street(11, length_m=_STREET_M, holes=12, manholes=2, patches=2, shadows=2)
+        write_drives(card, clips, Driving(street=street, named=f"Mrs {_PLANTED} "))
         handed_in(house, card)
         _spoil(house, card)
         with works_in(house, settings, (None, None), {_SLOT: 2}) as works:
@@ -69,27 +64,6 @@ def bench_faults(clips: int, kills: int) -> dict[str, dict[str, float]]:
             seconds = time.monotonic() - began
             calm_s = _until_calm()
             return {"faults": _found(works, before, seconds, calm_s)}
-
-
-def _write_card(card: Path, clips: int) -> None:
-    """Write one rendered drive so often, each at another hour: other bytes, other drives."""
-    card.mkdir()
-    street = make_street(11, length_m=_STREET_M, holes=12, manholes=2, patches=2, shadows=2)
-    rig = simulated_rig()
-    driven = Pass(street, PassRules(speed_mps=9.0), seed=5)
-    first = card.parent / "drive.mp4"
-    with progress("Rendering one drive (frames)", driven.duration_s * 10) as bar:
-        write_clip(
-            driven, rig, street_painter(paint_surface(street), rig), first, fps=10,
-            on_frame=lambda _done, _all: bar.advance(bar.task_ids[0]),
-        )  # fmt: skip
-    start = datetime.now(UTC).replace(microsecond=0) - _APART * (clips + 1)
-    for number in range(clips):
-        began = start + _APART * number
-        write_again(first, card / f"Mrs {_PLANTED} {number:03}.mp4", began)
-        later = Pass(street, PassRules(speed_mps=9.0), seed=5, started_at=began)
-        track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
-        (card / f"Mrs {_PLANTED} {number:03}.gpx").write_bytes(track)
 
 
 def _spoil(house: House, card: Path) -> None:

@@ -6,27 +6,22 @@ Each worker is held to one core; Prefect, PostgreSQL and the clock run on any.
 import os
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
 from deploy.bench_house import House, bench_house
 from deploy.bench_intake import handed_in
-from deploy.bench_works import Process, ask_for_a_night, asked, works_in, write_again
-from deploy.doors import progress, say
+from deploy.bench_works import Driving, Process, ask_for_a_night, asked, works_in, write_drives
+from deploy.doors import say
 from deploy.processing import store_of
-from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
-from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
-from pipeline.simulator.footage import street_painter, write_clip
 from pipeline.simulator.making import make_street
-from pipeline.simulator.surface import paint_surface
 
 _SPEED_MPS, _FPS, _LOOK_M = 4.5, 5, 3.0
 _MOST_S = 3600.0
-_APART = timedelta(hours=2)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -43,7 +38,9 @@ def bench_workers(drives: int, minutes: float) -> dict[str, dict[str, float]]:
     with bench_house() as house:
         say("Rendering one drive")
         card = house.folder / "card"
-        _write_card(card, drives, minutes * 60)
+        length_m = minutes * 60 * _SPEED_MPS + 40
+        street = make_street(11, length_m=length_m, holes=40, manholes=9, patches=9, shadows=2)
+        write_drives(card, drives, Driving(street=street, speed_mps=_SPEED_MPS, fps=_FPS))
         seconds = {"no Prefect, one process": _without(card)}
         for cores in ((0,), (0, 1)):
             seconds[f"{len(cores)} worker{'s' if len(cores) > 1 else ''}"] = _with(card, cores)
@@ -58,27 +55,6 @@ def bench_workers(drives: int, minutes: float) -> dict[str, dict[str, float]]:
             "Prefect's part of the work, %": round(100 * (one / alone - 1), 1),
         }
     }
-
-
-def _write_card(card: Path, drives: int, seconds: float) -> None:
-    """Write one rendered drive so often, each at another hour: other bytes, other drives."""
-    card.mkdir()
-    street = make_street(11, length_m=seconds * _SPEED_MPS + 40, holes=40, manholes=9, patches=9)
-    rig, rules = simulated_rig(), PassRules(speed_mps=_SPEED_MPS)
-    driven = Pass(street, rules, seed=5)
-    first = card.parent / "drive.mp4"
-    with progress("Frames", driven.duration_s * _FPS) as bar:
-        write_clip(
-            driven, rig, street_painter(paint_surface(street), rig), first, fps=_FPS,
-            on_frame=lambda _done, _all: bar.advance(bar.task_ids[0]),
-        )  # fmt: skip
-    start = datetime.now(UTC).replace(microsecond=0) - _APART * (drives + 1)
-    for number in range(drives):
-        began = start + _APART * number
-        write_again(first, card / f"{number:03}.mp4", began)
-        later = Pass(street, rules, seed=5, started_at=began)
-        track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
-        (card / f"{number:03}.gpx").write_bytes(track)
 
 
 def _without(card: Path) -> float:

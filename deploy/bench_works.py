@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,12 +23,18 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deploy.bench_house import House
 from deploy.bench_intake import free_port
-from deploy.doors import say
+from deploy.doors import progress, say
 from deploy.processing import store_of
 from flows.ops import DEPLOYMENTS, POOL, SERVER_SETTINGS, faults_of, set_up
+from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
+from pipeline.simulator.drive import Pass, PassRules, gpx_of, simulated_rig
+from pipeline.simulator.footage import street_painter, write_clip
+from pipeline.simulator.street import Street
+from pipeline.simulator.surface import paint_surface
 
+_APART = timedelta(hours=2)
 _START_S, _CALM_S, DATABASE_GONE_S = 120.0, 600.0, 60.0
 _LINE = re.compile(r"Flow run 'drive-([0-9a-f-]{36})' - piece (\d+) of \d+ (begins|is done|was)")
 
@@ -161,7 +167,41 @@ class Works:
                     raise
 
 
-def write_again(first: Path, path: Path, began: datetime) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driving:
+    """How a street is driven along, and what its files are called.
+
+    Attributes:
+        named: What the names of the files begin with.
+    """
+
+    street: Street
+    speed_mps: float = 9.0
+    fps: int = 10
+    named: str = ""
+
+
+def write_drives(card: Path, count: int, driving: Driving) -> None:
+    """Write one rendered drive so often, each at another hour: other bytes, other drives."""
+    card.mkdir()
+    rig, rules = simulated_rig(), PassRules(speed_mps=driving.speed_mps)
+    driven = Pass(driving.street, rules, seed=5)
+    first = card.parent / "drive.mp4"
+    with progress("Rendering one drive (frames)", driven.duration_s * driving.fps) as bar:
+        write_clip(
+            driven, rig, street_painter(paint_surface(driving.street), rig), first,
+            fps=driving.fps, on_frame=lambda _done, _all: bar.advance(bar.task_ids[0]),
+        )  # fmt: skip
+    start = datetime.now(UTC).replace(microsecond=0) - _APART * (count + 1)
+    for number in range(count):
+        began = start + _APART * number
+        _write_again(first, card / f"{driving.named}{number:03}.mp4", began)
+        later = Pass(driving.street, rules, seed=5, started_at=began)
+        track = gpx_of(later.fixes(Ostn15Grid(epoch_year=2026.1)))
+        (card / f"{driving.named}{number:03}.gpx").write_bytes(track)
+
+
+def _write_again(first: Path, path: Path, began: datetime) -> None:
     """Write a clip anew as if it had begun at another time."""
     with av.open(str(first)) as given, av.open(str(path), "w") as out:
         out.metadata["creation_time"] = f"{began:%Y-%m-%dT%H:%M:%SZ}"
