@@ -47,7 +47,7 @@ shut_down() {
   inside systemctl poweroff || true
   wait "$nspawn" || true
 }
-trap '[ -z "$nspawn" ] || kill "$nspawn" 2>/dev/null || true' EXIT
+trap '[ -z "$nspawn" ] || kill -9 $inside "$nspawn" 2>/dev/null || true' EXIT
 
 drives_done() { [ "$(rows 'select count(distinct drive_id) from roadwear.drive_work where kind = $$done$$')" -ge "$1" ]; }
 hand_in() { inside env "ROADWEAR_KEY=$key" roadwear-as-depot upload "/cards/$1"; }
