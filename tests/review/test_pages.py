@@ -329,7 +329,7 @@ def test_two_possible_defects_are_joined_and_parted_again(ada: Browser) -> None:
 
     words = say(ada, f"{first}/join", {"other": other, "note": "one trench"})
 
-    assert "Seen 4 pictures on 1 drives" in words
+    assert "Seen 4 pictures on 1 drive" in words
     assert "Ada joined possible defects into one on" in words
     assert "Note: one trench" in words
     [left] = defects_of(ada)
@@ -342,7 +342,7 @@ def test_two_possible_defects_are_joined_and_parted_again(ada: Browser) -> None:
     ada.get(left)
     words = take_back(ada)
 
-    assert "Seen 2 pictures on 1 drives" in words
+    assert "Seen 2 pictures on 1 drive" in words
     assert "This was taken back" in words
     assert sorted(defects_of(ada)) == sorted([first, second])
 
@@ -355,7 +355,7 @@ def test_a_possible_defect_is_split_and_made_whole_again(ada: Browser) -> None:
 
     words = say(ada, f"{first}/split", {"sighting": sightings[:1]})
 
-    assert "Seen 1 pictures on 1 drives" in words
+    assert "Seen 1 picture on 1 drive" in words
     assert "Ada split this into two possible defects on" in words
     assert first in defects_of(ada)
     stale = {"csrf": ada.csrf, "seen_version": "1", "move": "not_ours"}
@@ -363,7 +363,7 @@ def test_a_possible_defect_is_split_and_made_whole_again(ada: Browser) -> None:
     words = ada.get(first)
     assert len(choices(ada, "other")) == 2
 
-    assert "Seen 2 pictures on 1 drives" in take_back(ada)
+    assert "Seen 2 pictures on 1 drive" in take_back(ada)
     assert sorted(defects_of(ada)) == sorted([first, second])
 
 

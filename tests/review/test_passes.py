@@ -110,7 +110,7 @@ def test_what_another_pass_saw_too_stays(ada: Browser, database: Database) -> No
     assert "5 pictures on 2 drives" in ada.get(path)
     void(ada, page, reason="pictures_unfit")
     assert defects_of(ada) == [path]
-    assert "3 pictures on 1 drives" in ada.get(path)
+    assert "3 pictures on 1 drive" in ada.get(path)
     restore(ada, page)
     assert "5 pictures on 2 drives" in ada.get(path)
 
