@@ -105,7 +105,7 @@ def test_two_are_joined_and_split_with_the_keyboard_and_without_script(
     page.get_by_label("Possible pothole, 20.0 m away").press("Space")
     page.get_by_role("button", name="Join them into one").press("Enter")
     page.get_by_text("Ada joined possible defects into one").wait_for()
-    assert page.get_by_text("4 pictures on 1 drive").count() == 1
+    assert page.get_by_text("4 pictures on 1 drive", exact=True).count() == 1
 
     page.get_by_role("button", name="Take that back").press("Enter")
     page.get_by_text("This was taken back").wait_for()
