@@ -25,7 +25,7 @@ from deploy.bench_house import House
 from deploy.bench_intake import free_port
 from deploy.doors import progress, say
 from deploy.processing import store_of
-from flows.ops import DEPLOYMENTS, POOL, SERVER_SETTINGS, faults_of, set_up
+from flows.ops import DEPLOYMENTS, POOL, SETTINGS, faults_of, set_up
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
@@ -230,7 +230,7 @@ def works_in(
     address = f"http://127.0.0.1:{port}/api"
     database = known.admin_url.rpartition("/")[0].replace("postgresql:", "postgresql+asyncpg:")
     environment = {
-        **SERVER_SETTINGS,
+        **SETTINGS,
         "PREFECT_HOME": str(house.folder / "prefect"),
         "PREFECT_API_URL": address,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"{database}/prefect",

@@ -122,8 +122,22 @@ def workers(
     show(table, as_json=as_json)
 
 
+def catalogue(
+    pictures: Annotated[
+        int, typer.Option(min=500, help="How many are looked at again by two processes.")
+    ] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Kept pictures looked at again, as a study: no Prefect, a flow in one process, and in two."""
+    from deploy.bench_catalogue import bench_catalogue  # noqa: PLC0415 - Prefect takes seconds
+
+    with expected_failures():
+        table = bench_catalogue(pictures)
+    show(table, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (batch, upload, cards, gate, faults, workers):
+    for command in (batch, upload, cards, gate, faults, workers, catalogue):
         app.command()(command)
     app.command("round")(bin_round)

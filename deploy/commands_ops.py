@@ -61,10 +61,10 @@ def check() -> None:
 
 @app.command()
 def env() -> None:
-    """Print the settings with which Prefect's server is to be started, as NAME=VALUE lines."""
-    from flows.ops import SERVER_SETTINGS  # noqa: PLC0415 - Prefect takes seconds to load
+    """Print the settings with which Prefect's server and workers are started, as NAME=VALUE."""
+    from flows.ops import SETTINGS  # noqa: PLC0415 - Prefect takes seconds to load
 
-    for name, value in SERVER_SETTINGS.items():
+    for name, value in SETTINGS.items():
         print(f"{name}={value}")
 
 

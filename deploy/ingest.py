@@ -22,6 +22,7 @@ from pipeline.domain.ports import Detector
 from pipeline.domain.quality import ClipQuality, MinuteQuality
 from pipeline.line import (
     Means,
+    PreparedDrive,
     RoadsFound,
     authorities_on,
     cut_drive,
@@ -132,10 +133,7 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
     """
     wiring.require_room(settings)
     ledger, blobs = wiring.ledger(settings), wiring.blobs(settings)
-    prepared = calibrated_once(
-        wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
-    )
-    prepared = share_once(prepared, ledger=ledger, settings=MatchSettings())
+    prepared = prepared_anew(received, settings)
     begin, end = prepared.span_m()
     done = fresh = 0
     with progress("Looking at the road (m)", max(end - begin, 1.0)) as bar:
@@ -151,6 +149,44 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
                 found = process_piece(prepared, placed, piece, means, ledger=ledger, blobs=blobs)
                 done += 1
                 fresh += found is not None
+    changes, roads = gathered(prepared, settings)
+    return Processed(
+        drive_id=received.drive.drive_id,
+        pieces=done,
+        pieces_new=fresh,
+        changes=changes,
+        roads=roads,
+        authorities=len(authorities_on(prepared)),
+    )
+
+
+def prepared_anew(received: ReceivedDrive, settings: wiring.Settings) -> PreparedDrive:
+    """Return a drive with its camera and its roads, found once and then as they are stored.
+
+    Raises:
+        InputError: It cannot be placed.
+        OutageError: The database does not answer.
+    """
+    ledger = wiring.ledger(settings)
+    prepared = calibrated_once(
+        wiring.prepare(received, settings.line()), ledger, CalibrateSettings()
+    )
+    return share_once(prepared, ledger=ledger, settings=MatchSettings())
+
+
+def gathered(
+    prepared: PreparedDrive, settings: wiring.Settings
+) -> tuple[dict[str, int], RoadsFound | None]:
+    """Place what a drive showed on the roads and gather it, for each authority on them.
+
+    Returns:
+        What gathering changed, by kind; and on how many roads its sightings lie, None where no
+        network was loaded.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    ledger = wiring.ledger(settings)
     changes: Counter[str] = Counter()
     roads: RoadsFound | None = None
     for authority in authorities_on(prepared):
@@ -158,27 +194,25 @@ def process(received: ReceivedDrive, settings: wiring.Settings, detector: Detect
             for_authority(prepared, authority), ledger=ledger, settings=MatchSettings()
         )
         roads = found_on if roads is None or found_on is None else roads + found_on
-        gathered = gather_drive(
+        done = gather_drive(
             authority,
-            received.drive.drive_id,
+            prepared.drive.drive_id,
             ledger=ledger,
             policy=wiring.policies(settings).of(authority),
             settings=settings.line(),
         )
-        changes.update(change.change.value for change in gathered.changes)
-    return Processed(
-        drive_id=received.drive.drive_id,
-        pieces=done,
-        pieces_new=fresh,
-        changes=dict(changes),
-        roads=roads,
-        authorities=len(authorities_on(prepared)),
-    )
+        changes.update(change.change.value for change in done.changes)
+    return dict(changes), roads
 
 
-def detector_of(settings: wiring.Settings) -> Detector:
-    """Load the detector that is set."""
-    return load_detector(settings.model, runtime=Runtime(settings.runtime), device=settings.device)
+def detector_of(settings: wiring.Settings, model: str | None = None) -> Detector:
+    """Load the detector that is set, or another model.
+
+    Raises:
+        InputError: There is no such model, or its files are not its card's.
+    """
+    name = settings.model if model is None else model
+    return load_detector(name, runtime=Runtime(settings.runtime), device=settings.device)
 
 
 def tell(done: Processed) -> None:

@@ -6,22 +6,18 @@ twice; Prefect distributes, retries outages, and shows. Parameters, results and 
 
 from collections import Counter
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
-from prefect.tasks import Task
 
+from flows.loading import detector_of, prepared_drive
+from flows.retrying import RETRY_DELAYS_S, only_outages
 from flows.slots import slot
-from flows.telling import ToldError, told_of, without_words
-from models import Runtime, load_detector
+from flows.telling import told_of, without_words
 from pipeline import wiring
 from pipeline.domain.footage import Piece
 from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId
-from pipeline.domain.ports import Detector
-from pipeline.domain.work import WorkKind
 from pipeline.line import (
     Means,
     PreparedDrive,
@@ -33,32 +29,17 @@ from pipeline.line import (
     place_on_roads,
     process_piece,
     share_once,
-    with_stored_camera,
-    with_stored_shares,
 )
 from pipeline.stages.calibrate import CalibrateSettings
 from pipeline.stages.match import MatchSettings
 
-# An outage of a minute or two is waited for; a longer one ends the run, and another begins later.
-_RETRY_DELAYS_S = [2.0, 10.0, 30.0, 60.0]
 _ZEROS = dict.fromkeys(("looked", "observations", "not_looked", "already_done"), 0)
-
-
-def only_outages(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Return whether a failed task is worth another try: outages are, refusals and bugs are not."""
-    try:
-        state.result()
-    except ToldError as told:
-        return told.kind is WorkKind.OUTAGE
-    except Exception:  # noqa: BLE001 - any other failure is answered with no retry
-        return False
-    return False
 
 
 @task(
     name="process-piece",
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=only_outages,
     task_run_name="piece-{clip_sha256:.8}-{from_pts}",
 )
@@ -80,11 +61,11 @@ def process_piece_task(
     with without_words():
         settings = wiring.Settings.from_env()
         wiring.require_room(settings)
-        prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+        prepared = _prepared(flow_run.id, organisation_id, drive_id, settings)
         placed = next(p for p in prepared.clips if p.clip.sha256 == clip_sha256)
         piece = Piece(clip_sha256=ClipSha256(clip_sha256), from_pts=from_pts, to_pts=to_pts)
         means = Means(
-            footage=wiring.footage(), detector=_detector(settings), settings=settings.line()
+            footage=wiring.footage(), detector=detector_of(settings), settings=settings.line()
         )
         with slot(settings):
             found = process_piece(
@@ -107,8 +88,8 @@ def process_piece_task(
 
 @task(
     name="place-on-roads",
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=only_outages,
 )
 def place_on_roads_task(
@@ -126,7 +107,7 @@ def place_on_roads_task(
     """
     with without_words():
         settings = wiring.Settings.from_env()
-        prepared = _prepared(OrganisationId(organisation_id), DriveId(drive_id), settings)
+        prepared = _prepared(flow_run.id, organisation_id, drive_id, settings)
         prepared = for_authority(prepared, OrganisationId(authority_id))
         found = place_on_roads(prepared, ledger=wiring.ledger(settings), settings=MatchSettings())
     return {} if found is None else {"on_road": found.placed, "on_no_road": found.on_no_road}
@@ -134,8 +115,8 @@ def place_on_roads_task(
 
 @task(
     name="gather",
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=only_outages,
 )
 def gather_task(authority_id: UUID, drive_id: UUID) -> dict[str, int]:
@@ -178,7 +159,7 @@ def process_drive(organisation_id: UUID, drive_id: UUID) -> dict[str, int]:
     with without_words(told=True):
         settings = wiring.Settings.from_env()
         wiring.require_room(settings)
-        _detector(settings)
+        detector_of(settings)
     drive = OrganisationId(organisation_id), DriveId(drive_id)
     with told_of(settings, drive, run=flow_run.id and UUID(flow_run.id)):
         return _down_the_line(*drive, settings)
@@ -188,7 +169,7 @@ def _down_the_line(
     organisation_id: OrganisationId, drive_id: DriveId, settings: wiring.Settings
 ) -> dict[str, int]:
     log = get_run_logger()
-    prepared = _prepared(organisation_id, drive_id, settings)
+    prepared = prepared_drive(organisation_id, drive_id, settings)
     prepared, _ = calibrate_once(
         prepared, wiring.footage(), wiring.ledger(settings), CalibrateSettings()
     )
@@ -213,20 +194,9 @@ def _down_the_line(
     return {"pieces": len(pieces), **total}
 
 
-def _prepared(
-    organisation: OrganisationId, drive_id: DriveId, settings: wiring.Settings
-) -> PreparedDrive:
-    """Return the drive with what is stored of its camera and its roads: the flow has looked."""
-    ledger = wiring.ledger(settings)
-    prepared = wiring.prepare(ledger.load_drive(organisation, drive_id), settings.line())
-    return with_stored_shares(with_stored_camera(prepared, ledger), ledger)
-
-
-def _detector(settings: wiring.Settings) -> Detector:
-    return _loaded(settings.model, settings.runtime, settings.device)
-
-
 @lru_cache(maxsize=1)
-def _loaded(model: str, runtime: str, device: str) -> Detector:
-    """Load a detector once a worker process."""
-    return load_detector(model, runtime=Runtime(runtime), device=device)
+def _prepared(
+    _run: str | None, organisation_id: UUID, drive_id: UUID, settings: wiring.Settings
+) -> PreparedDrive:
+    """Return the drive for the tasks of one run: a day's track takes seconds to be prepared."""
+    return prepared_drive(OrganisationId(organisation_id), DriveId(drive_id), settings)

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         description="The concurrency limit of Prefect of which a piece of work holds one slot; one "
         "for each GPU that several workers share (roadwear ops setup --slot).",
     )
+    dask: str = Field(
+        default="",
+        description="A Dask cluster that does the parts of studies, tls://host:8786; otherwise "
+        "processes of the worker's machine do.",
+    )
     secrets: Path | None = Field(
         default=None,
         description="A folder of files, each a setting: roadwear_database_url has what "

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.domain.evidence import Still
 from pipeline.domain.footage import FrameRef
+from pipeline.domain.ids import ObservationId
 from pipeline.domain.looks import NotLooked
-from pipeline.domain.observations import Coverage, Observation
-from pipeline.domain.runs import Run
+from pipeline.domain.observations import Coverage, Observation, observation_id
+from pipeline.domain.runs import Run, RunMark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +38,26 @@ class Findings:
     def not_looked(self) -> Counter[str]:
         """How many looks failed, by reason."""
         return Counter(look.reason.value for _, _, look in self.refused)
+
+    def as_live(self) -> "Findings":
+        """Return what a study's run found as what a run that counts found; ids follow from it."""
+        run = replace(self.run, mark=RunMark.LIVE)
+        new_id: dict[ObservationId, ObservationId] = {
+            o.observation_id: observation_id(run.run_id, o.frame, o.kind, o.box)
+            for o in self.observations
+        }
+        return replace(
+            self,
+            run=run,
+            observations=tuple(
+                replace(o, run_id=run.run_id, observation_id=new_id[o.observation_id])
+                for o in self.observations
+            ),
+            coverage=tuple(replace(one, run_id=run.run_id) for one in self.coverage),
+            stills=tuple(
+                still
+                if still.observation_id is None
+                else replace(still, observation_id=new_id[still.observation_id])
+                for still in self.stills
+            ),
+        )

@@ -31,6 +31,7 @@ TokenId = NewType("TokenId", UUID)
 EntryId = NewType("EntryId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 LookId = NewType("LookId", UUID)
+StudyId = NewType("StudyId", UUID)
 
 _ROADWEAR = UUID("6f1d3c52-58d1-5d3b-9a41-0f6a4f6d2b10")
 

@@ -43,6 +43,7 @@ from pipeline.line.sharing import (
     share_once,
     with_stored_shares,
 )
+from pipeline.line.studies import look_at_pictures, study_piece
 from pipeline.line.survey import Means, survey_piece
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "gather_drive",
     "is_worth_calibrating",
     "judge_clips",
+    "look_at_pictures",
     "manifest_of",
     "match_track",
     "paths_of",
@@ -84,6 +86,7 @@ __all__ = [
     "read_clip",
     "share_once",
     "standings",
+    "study_piece",
     "survey_piece",
     "with_camera",
     "with_stored_camera",

@@ -17,7 +17,7 @@ from pipeline.domain.footage import Frame, FrameRef, Piece
 from pipeline.domain.looks import Look, Looked, NotLooked, NotLookedReason
 from pipeline.domain.observations import Coverage, Observation
 from pipeline.domain.ports import Detector, Footage
-from pipeline.domain.runs import Run
+from pipeline.domain.runs import Run, RunMark
 from pipeline.domain.track import Pose
 from pipeline.line.prepare import PlacedClip, PreparedDrive
 from pipeline.line.settings import LineSettings
@@ -47,12 +47,14 @@ class Means:
     """What a piece is surveyed with.
 
     Attributes:
+        mark: Whether what is found counts, or is a study's.
         on_look: Told the chainage after every look, for progress.
     """
 
     footage: Footage
     detector: Detector
     settings: LineSettings
+    mark: RunMark = RunMark.LIVE
     on_look: Callable[[float], None] = field(default=lambda _: None)
 
 
@@ -70,6 +72,7 @@ def run_of(
         rig=prepared.rig,
         clock=placed.clock,
         settings_sha256=means.settings.sha256,
+        mark=means.mark,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.camera import CameraRig
+from pipeline.domain.errors import InputError
 from pipeline.domain.evidence import Still, StillKind
 from pipeline.domain.footage import Frame, FrameRef
 from pipeline.domain.ids import ObservationId
@@ -28,6 +29,7 @@ Pixels = NDArray[np.uint8]
 _COLUMNS, _SPEEDING_UP_MPS2 = 129, 2.0
 _GREY = (128, 128, 128)
 _MARK = (0, 200, 255)
+_EDGE = 14
 _KEPT_QUALITY = 85
 _COARSE = 0.5
 
@@ -186,6 +188,34 @@ def paint_over(
     return clean
 
 
+def in_its_frame(
+    picture: Pixels, box: PixelBox | None, rig: CameraRig, settings: RedactSettings
+) -> Pixels:
+    """Return a kept picture where it was in its frame, on grey: as large as the camera saw it.
+
+    Args:
+        picture: A close view, or a road view.
+        box: What the close view was kept for, in pixels of the frame; None for a road view.
+        rig: Of the frame.
+        settings: With which the picture was cut out.
+
+    Raises:
+        InputError: It is not as large as such a picture is.
+    """
+    if box is None:
+        part, left, bottom = picture, 0, rig.height_px
+    else:
+        part = picture[_EDGE:-_EDGE, _EDGE:-_EDGE]
+        left, _, _, bottom = _around(box, rig, settings)
+    height, width = part.shape[:2]
+    top = bottom - height
+    if not (height and width) or top < 0 or left + width > rig.width_px:
+        raise InputError(f"a picture of {width}×{height} pixels was not cut out of such a frame")
+    frame = np.full((rig.height_px, rig.width_px, 3), _GREY, np.uint8)
+    frame[top:bottom, left : left + width] = part
+    return frame
+
+
 def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
     """Return a JPEG without metadata."""
     done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -251,11 +281,17 @@ def _close_region(
     road = _road_top(rig, settings)
     if road is None:
         return None
-    pad = max(settings.margin_px, settings.margin_share * max(box.width_px, box.height_px))
-    top = max(int(box.top_px - pad), road, 0)
-    left, right = max(0, int(box.left_px - pad)), min(rig.width_px, int(box.right_px + pad))
-    bottom = min(rig.height_px, int(box.bottom_px + pad))
+    left, top, right, bottom = _around(box, rig, settings)
+    top = max(top, road)
     return (left, top, right, bottom) if top < bottom and left < right else None
+
+
+def _around(box: PixelBox, rig: CameraRig, settings: RedactSettings) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of a box with its margin, within the frame."""
+    pad = max(settings.margin_px, settings.margin_share * max(box.width_px, box.height_px))
+    left, right = max(0, int(box.left_px - pad)), min(rig.width_px, int(box.right_px + pad))
+    top, bottom = max(0, int(box.top_px - pad)), min(rig.height_px, int(box.bottom_px + pad))
+    return left, top, right, bottom
 
 
 def _close_view(
@@ -284,10 +320,11 @@ def _overlaps(box: PixelBox, left: int, top: int, right: int, bottom: int) -> bo
 
 def _with_box_beside(crop: Pixels, box: PixelBox, *, left: int, top: int) -> Pixels:
     """Return the crop in a border that carries the box's extent: nothing is drawn on the road."""
-    edge = 14
-    framed = cv2.copyMakeBorder(crop, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=(30,) * 3)
-    x0, x1 = (round(x - left) + edge for x in (box.left_px, box.right_px))
-    y0, y1 = (round(y - top) + edge for y in (box.top_px, box.bottom_px))
+    framed = cv2.copyMakeBorder(
+        crop, _EDGE, _EDGE, _EDGE, _EDGE, cv2.BORDER_CONSTANT, value=(30,) * 3
+    )
+    x0, x1 = (round(x - left) + _EDGE for x in (box.left_px, box.right_px))
+    y0, y1 = (round(y - top) + _EDGE for y in (box.top_px, box.bottom_px))
     height, width = framed.shape[:2]
     for line in (4, height - 10):
         cv2.rectangle(framed, (x0, line), (x1, line + 5), _MARK, -1)

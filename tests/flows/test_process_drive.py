@@ -16,7 +16,8 @@ from prefect.logging import disable_run_logger
 from deploy.commands_roads import load
 from deploy.ingest import receive
 from flows.ops import DEPLOYMENTS, HEARTBEAT_S, QUEUES
-from flows.process_drive import only_outages, process_drive
+from flows.process_drive import process_drive
+from flows.retrying import only_outages
 from flows.telling import ToldError, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.queue_entries import load_queue

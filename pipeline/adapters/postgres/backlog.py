@@ -42,7 +42,7 @@ def load_backlog(
             on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256
           join roadwear.stored_file s on s.owner_id = c.owner_id and s.sha256 = c.clip_sha256
             and (s.store is null or s.store = %(store)s)
-          where r.owner_id = %(owner)s and r.recorded_at > %(since)s
+          where r.owner_id = %(owner)s and r.recorded_at > %(since)s and r.mark = 'live'
           order by r.recorded_at desc limit %(most)s)
         select sum(span_s) as span_s, sum(extract(epoch from took)) as took_s
         from recent where took < %(pause)s""",  # noqa: S608 - our own words

@@ -8,12 +8,17 @@ from uuid import UUID
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.adapters.postgres.drive_words import is_void, lock_drive
+from pipeline.domain.camera import CameraRig
+from pipeline.domain.errors import InputError
+from pipeline.domain.evidence import Still, StillKind
 from pipeline.domain.findings import Findings
-from pipeline.domain.footage import Drive, FrameRef
-from pipeline.domain.ids import ClipSha256, DriveId, RunId
-from pipeline.domain.looks import DefectKind, PixelBox
-from pipeline.domain.observations import Measurement, Observation
+from pipeline.domain.footage import Drive, FrameRef, Piece
+from pipeline.domain.ids import ClipSha256, DriveId, OrganisationId, RunId, VehicleId
+from pipeline.domain.looks import DefectKind, NotLooked, NotLookedReason, PixelBox
+from pipeline.domain.observations import Coverage, Measurement, Observation
 from pipeline.domain.places import GridRef, GroundError
+from pipeline.domain.runs import DetectorIdentity, Run, RunMark
+from pipeline.domain.track import ClockOffset
 
 _OBSERVATION = (
     "observation_id", "owner_id", "authority_id", "run_id", "drive_id", "clip_sha256", "pts",
@@ -65,8 +70,9 @@ def save_findings(
         findings: What was found.
         still_keys: Where each still lies in the store.
 
-    Runs of the same clip that overlap it are superseded; a superseded run that comes back is
-    made current again, and its rows, which are still there, are not written twice.
+    Live runs of the same clip that overlap a live one are superseded; a superseded run that comes
+    back is made current again, and its rows, which are still there, are not written twice. A
+    study's run supersedes nothing.
 
     Returns:
         False if the run is stored and current, in which case nothing was written.
@@ -79,11 +85,12 @@ def save_findings(
     )
     if is_done(connection, run.run_id):
         return False
-    connection.execute(
-        "update roadwear.run set state = 'superseded' where owner_id = %s and clip_sha256 = %s "
-        "and from_pts < %s and to_pts > %s and state in ('current', 'void') and mark = %s",
-        (drive.owner_id, run.piece.clip_sha256, run.piece.to_pts, run.piece.from_pts, run.mark),
-    )
+    if run.mark is RunMark.LIVE:
+        connection.execute(
+            "update roadwear.run set state = 'superseded' where owner_id = %s and clip_sha256 = %s "
+            "and from_pts < %s and to_pts > %s and state in ('current', 'void') and mark = 'live'",
+            (drive.owner_id, run.piece.clip_sha256, run.piece.to_pts, run.piece.from_pts),
+        )
     state = "void" if is_void(connection, drive.drive_id, drive.authority_id) else "current"
     restored = connection.execute(
         "update roadwear.run set state = %s where run_id = %s and state = 'superseded'",
@@ -161,6 +168,118 @@ def save_findings(
         ),
     )  # fmt: skip
     return True
+
+
+def load_findings(connection: Connection, run_id: RunId) -> tuple[Drive, Findings, tuple[str, ...]]:
+    """Return what a run found, and where each of its stills lies; the pictures stay there.
+
+    Args:
+        connection: A transaction that acts for the drive's owner or authority.
+        run_id: The run.
+
+    Raises:
+        InputError: The organisation has no such run.
+    """
+    row = connection.execute(
+        "select r.*, d.vehicle_id from roadwear.run r join roadwear.drive d using (drive_id) "
+        "where r.run_id = %s",
+        (run_id,),
+    ).fetchone()
+    if row is None:
+        raise InputError(f"there is no run {run_id} of this organisation")
+    seen = connection.execute(
+        "select o.*, st_x(o.at) as easting_m, st_y(o.at) as northing_m "
+        "from roadwear.observation o where o.run_id = %s order by o.pts, o.observation_id",
+        (run_id,),
+    )
+    covered = connection.execute(
+        "select c.*, (select array_agg(array[st_x(p.geom), st_y(p.geom)] order by p.path) "
+        "from st_dumppoints(c.line) p) as points from roadwear.coverage c where c.run_id = %s "
+        "order by c.ordinal",
+        (run_id,),
+    )
+    refused = connection.execute(
+        "select pts, chainage_m, reason, detail from roadwear.look_refused where run_id = %s "
+        "order by ordinal",
+        (run_id,),
+    )
+    stills = connection.execute(
+        "select * from roadwear.still where run_id = %s order by ordinal, pts, kind", (run_id,)
+    ).fetchall()
+    clip = ClipSha256(row["clip_sha256"])
+    drive = Drive(
+        drive_id=DriveId(row["drive_id"]),
+        owner_id=OrganisationId(row["owner_id"]),
+        authority_id=OrganisationId(row["authority_id"]),
+        vehicle_id=VehicleId(row["vehicle_id"]),
+    )
+    findings = Findings(
+        run=_run(row),
+        observations=tuple(map(observation_from_row, seen)),
+        coverage=tuple(_coverage(one) for one in covered),
+        refused=tuple(
+            (
+                None if one["pts"] is None else FrameRef(clip_sha256=clip, pts=one["pts"]),
+                one["chainage_m"],
+                NotLooked(reason=NotLookedReason(one["reason"]), detail=one["detail"]),
+            )
+            for one in refused
+        ),
+        stills=tuple(_still(one, clip) for one in stills),
+        looked=row["looked"],
+        decoded=row["decoded"],
+        cut_at_s=row["cut_at_s"],
+        stage_s={},
+    )
+    return drive, findings, tuple(one["blob_key"] for one in stills)
+
+
+def detector_of(stored: Mapping[str, Any]) -> DetectorIdentity:
+    """Return the detector of a run as it is stored."""
+    thresholds = tuple((DefectKind(kind), at) for kind, at in stored["thresholds"])
+    return DetectorIdentity(**{**stored, "thresholds": thresholds})
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    return Run(
+        drive_id=DriveId(row["drive_id"]),
+        piece=Piece(
+            clip_sha256=ClipSha256(row["clip_sha256"]),
+            from_pts=row["from_pts"],
+            to_pts=row["to_pts"],
+        ),
+        detector=detector_of(row["detector"]),
+        rig=CameraRig(**row["rig"]),
+        clock=ClockOffset(**row["clock"]),
+        settings_sha256=row["settings_sha256"],
+        mark=RunMark(row["mark"]),
+    )
+
+
+def _coverage(row: Mapping[str, Any]) -> Coverage:
+    return Coverage(
+        run_id=RunId(row["run_id"]),
+        from_m=row["from_m"],
+        to_m=row["to_m"],
+        reason=None if row["reason"] is None else NotLookedReason(row["reason"]),
+        left_m=row["left_m"],
+        right_m=row["right_m"],
+        line=tuple(GridRef(easting_m=east, northing_m=north) for east, north in row["points"]),
+    )
+
+
+def _still(row: Mapping[str, Any], clip: ClipSha256) -> Still:
+    return Still(
+        kind=StillKind(row["kind"]),
+        frame=FrameRef(clip_sha256=clip, pts=row["pts"]),
+        observation_id=row["observation_id"],
+        taken_at=row["taken_at"],
+        chainage_m=row["chainage_m"],
+        width_px=row["width_px"],
+        height_px=row["height_px"],
+        bystanders=row["bystanders"],
+        jpeg=b"",
+    )
 
 
 def observation_from_row(row: Mapping[str, Any]) -> Observation:

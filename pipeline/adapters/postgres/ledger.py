@@ -7,7 +7,12 @@ from datetime import date
 
 from pipeline.adapters.postgres import agreements, defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.findings import has_findings, is_done, save_findings
+from pipeline.adapters.postgres.findings import (
+    has_findings,
+    is_done,
+    load_findings,
+    save_findings,
+)
 from pipeline.adapters.postgres.gathering import PostgresGathering
 from pipeline.domain.agreements import Share
 from pipeline.domain.camera import DrivenCamera, FoundCamera
@@ -152,6 +157,16 @@ class PostgresLedger:
         """Store a run's findings in one transaction; False if they were there already."""
         with self._database.acting_for(drive.owner_id) as connection:
             return save_findings(connection, drive, findings, still_keys)
+
+    def release_run(self, owner: OrganisationId, run_id: RunId) -> bool:
+        """Let what a study's run found count, as found now; False if it does already.
+
+        Raises:
+            InputError: There is no such run.
+        """
+        with self._database.acting_for(owner) as connection:
+            drive, found, still_keys = load_findings(connection, run_id)
+            return save_findings(connection, drive, found.as_live(), still_keys)
 
     def save_roads(
         self,

@@ -40,6 +40,8 @@ _LOGGED = {
     "agreement": "agreement_id",
     "agreement_ended": "agreement_id",
     "work_asked": "asked_id",
+    "study": "study_id",
+    "study_released": "study_id",
 }
 _AT_ONCE = 1000
 

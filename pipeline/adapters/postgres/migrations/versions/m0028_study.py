@@ -1,0 +1,21 @@
+"""Studies: what was kept is looked at again by another model."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0028"
+down_revision = "0027"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    script = Path(__file__).with_name("0028_study.sql").read_text("utf-8")
+    op.get_bind().connection.cursor().execute(script)
+
+
+def downgrade() -> None:
+    """Refuse: evidence is only ever added."""
+    raise NotImplementedError("restore a backup instead")
