@@ -22,6 +22,7 @@ from deploy.ingest import detector_of, process
 from deploy.processing import store_of
 from flows.ops import POOL, SETTINGS
 from flows.scoring import score
+from models.card import DEFAULT_MODEL, load_card
 from pipeline import wiring
 from pipeline.adapters.postgres import studies as rows
 from pipeline.adapters.postgres.people import add_person
@@ -114,16 +115,16 @@ def _multiply(house: House, pictures: int) -> tuple[int, int]:
             raise OutageError("the drive kept no picture")
         run, each = row
         counts = []
-        for name, wanted, ago in (
-            ("few", pictures // _SHARE_OF_ONE, _AGO),
-            ("many", pictures - pictures // _SHARE_OF_ONE, timedelta(0)),
+        for clip, wanted, ago in (
+            ("a" * 64, pictures // _SHARE_OF_ONE, _AGO),
+            ("b" * 64, pictures - pictures // _SHARE_OF_ONE, timedelta(0)),
         ):
             runs = max(1, round(wanted / each))
             connection.execute(
                 "insert into roadwear.clip select c.* from roadwear.clip x, jsonb_populate_record("
                 "x, jsonb_build_object('clip_sha256', %s::text, 'received_at', now() - %s)) c "
                 "where x.clip_sha256 = (select clip_sha256 from roadwear.run where run_id = %s)",
-                (name, ago, run),
+                (clip, ago, run),
             )
             connection.execute(
                 "create temporary table more as select gen_random_uuid() as run_id, n "
@@ -134,7 +135,7 @@ def _multiply(house: House, pictures: int) -> tuple[int, int]:
                 "insert into roadwear.run select r.* from more, roadwear.run x, "
                 "jsonb_populate_record(x, jsonb_build_object('run_id', more.run_id, 'clip_sha256', "
                 "%s::text, 'from_pts', more.n, 'to_pts', more.n + 1)) r where x.run_id = %s",
-                (name, run),
+                (clip, run),
             )
             connection.execute(
                 "insert into roadwear.still select s.* from more, roadwear.still x, "
@@ -161,7 +162,7 @@ def _asked(house: House, *, everything: bool) -> Study:
             owner_id=_OWNER,
             person_id=person["person_id"],
             looks_at=LooksAt.PICTURES,
-            model=house.settings.model,
+            model=load_card(DEFAULT_MODEL).name,
             why="the benchmark",
             from_day=today - _AGO - timedelta(days=1),
             to_day=today if everything else today - timedelta(days=5),
