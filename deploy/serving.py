@@ -30,7 +30,7 @@ from pipeline.review import Rules, create_app
 from pipeline.review.app import session_of
 from pipeline.review.deciding import wake_all
 from pipeline.review.depositing import Depositor
-from pipeline.review.desk import Aids, BaseMap, Desk, Doors
+from pipeline.review.desk import Aids, BaseMap, Desk, Doors, Works
 from pipeline.review.duty import Alarm
 from pipeline.review.fleet import session_depot
 from pipeline.review.metrics import RequestTimes, WorkNumbers
@@ -72,6 +72,9 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
             ),
             detector=partial(_detector, settings.model, settings.runtime, settings.device),
             room=partial(wiring.room, settings),
+            works=Works(
+                prefect=settings.prefect_pages.rstrip("/"), hour_cost=settings.machine_hour_cost
+            ),
         ),
     )
 

@@ -87,6 +87,18 @@ class Settings(BaseSettings):
         description="The concurrency limit of Prefect of which a piece of work holds one slot; one "
         "for each GPU that several workers share (roadwear ops setup --slot).",
     )
+    prefect_pages: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Where operations find Prefect's own pages, http://host:4200; Operations links "
+        "there. They have no sign-in: keep them on a private network.",
+    )
+    machine_hour_cost: float | None = Field(
+        default=None,
+        ge=0,
+        description="What an hour of a machine that looks at footage costs, in pounds: Operations "
+        "then says what a kilometre costs.",
+    )
     dask: str = Field(
         default="",
         description="A Dask cluster that does the parts of studies, tls://host:8786; otherwise "

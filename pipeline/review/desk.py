@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -83,6 +83,19 @@ class Doors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Works:
+    """What those who see to operations are told of the machines that look.
+
+    Attributes:
+        prefect: Where Prefect's own pages are, for them alone; "" where there are none.
+        hour_cost: What an hour of such a machine costs, in pounds; None where nobody said.
+    """
+
+    prefect: str = ""
+    hour_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aids:
     """What some pages need besides.
 
@@ -91,12 +104,14 @@ class Aids:
         doors: How people come in.
         detector: Gives what finds bystanders in photographs; without one none is taken.
         room: Says what the disks have room for.
+        works: The machines that look.
     """
 
     signers: SignerStore
     doors: Doors
     detector: Callable[[], Detector] | None = None
     room: Callable[[], Room] = lambda: Room.ENOUGH
+    works: Works = field(default_factory=Works)
 
 
 class SignedOutError(Exception):
@@ -134,6 +149,7 @@ class Desk:
         self.doors = aids.doors
         self.detector = aids.detector
         self.room = aids.room
+        self.works = aids.works
         self.base_map = rules.base_map
         self.throttle = Throttle()
         self.database = database

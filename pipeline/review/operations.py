@@ -13,9 +13,11 @@ from pydantic import BaseModel
 from pipeline.adapters.postgres.backlog import load_backlog
 from pipeline.adapters.postgres.fleet import VehicleHealth, load_health
 from pipeline.adapters.postgres.work import (
+    Effort,
     ask_again,
     load_all_waiting,
     load_done,
+    load_effort,
     load_unread,
     load_vehicles,
 )
@@ -23,7 +25,7 @@ from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId
 from pipeline.domain.uk_time import by_when
 from pipeline.domain.work import WaitingDrive, WorkKind, late_words, promised_by
-from pipeline.review.desk import Desk, require_csrf
+from pipeline.review.desk import Desk, Works, require_csrf
 from pipeline.review.words import instant_words
 
 _DAY = timedelta(days=1)
@@ -46,6 +48,7 @@ class WorkRow:
         state: What became of it last.
         sentence: Why.
         is_late: It was promised for an earlier moment.
+        run: Its last run on Prefect's pages; "" where there is none.
     """
 
     drive_id: DriveId
@@ -57,6 +60,7 @@ class WorkRow:
     sentence: str
     is_late: bool
     needs_a_person: bool
+    run: str
 
 
 def add_operations(app: FastAPI, desk: Desk) -> None:
@@ -74,6 +78,7 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             vehicles = load_vehicles(connection, owner, [one.drive_id for one in shown])
             backlog = load_backlog(connection, owner, desk.store, now)
             done = load_done(connection, owner, now - _DAY)
+            effort = load_effort(connection, owner, now - _KNOWN)
             health = load_health(connection, owner, now - _KNOWN)
         done_at = backlog.done_at(now)
         return desk.page(
@@ -85,7 +90,8 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             rate=None if backlog.rate is None else f"{backlog.rate:.1f}",
             done=done.drives, done_hours=f"{done.footage_s / 3600:.1f}",
             for_a_person=sum(one.needs_a_person for one in waiting),
-            rows=[_row(one, vehicles.get(one.drive_id, ""), now) for one in shown],
+            rows=[_row(one, vehicles.get(one.drive_id, ""), now, desk.works) for one in shown],
+            effort=effort_words(effort, desk.works.hour_cost), prefect=desk.works.prefect,
             silent=silent_words(health, now), vehicles=len(health), room=desk.room().words,
             may_ask=Role.OPERATIONS in person.roles,
         )  # fmt: skip
@@ -112,12 +118,29 @@ def silent_words(health: Sequence[VehicleHealth], now: datetime) -> list[str]:
     return told
 
 
-def _row(one: WaitingDrive, vehicle: str, now: datetime) -> WorkRow:
+def effort_words(effort: Effort, hour_cost: float | None) -> str:
+    """Return what looking took of late, for each kilometre of road that was looked at.
+
+    Args:
+        effort: Of the last four weeks.
+        hour_cost: What a machine's hour costs, in pounds; None where nobody said.
+    """
+    if not effort.looked_m or not effort.machine_s:
+        return "Not known: nothing was looked at in the last 28 days"
+    hours, looked_km = effort.machine_s / 3600, effort.looked_m / 1000
+    spent = f"{looked_km:.1f} km in {hours:.1f} machine hours, in the last 28 days"
+    if hour_cost is None:
+        return f"{60 * hours / looked_km:.1f} machine minutes: {spent}"
+    return f"£{hours * hour_cost / looked_km:.3f}: {spent}, at £{hour_cost:g} an hour"
+
+
+def _row(one: WaitingDrive, vehicle: str, now: datetime, works: Works) -> WorkRow:
     last = one.said[-1] if one.said else None
     state = "Waits" if last is None else f"{last.kind.words}, {instant_words(last.happened_at)}"
     if last is not None and last.kind is WorkKind.BEGUN:
         state = f"Being looked at since {instant_words(last.happened_at)}"
     promised = promised_by(one.received_at)
+    run = last.flow_run_id if last else None
     return WorkRow(
         drive_id=one.drive_id,
         vehicle=vehicle,
@@ -128,4 +151,5 @@ def _row(one: WaitingDrive, vehicle: str, now: datetime) -> WorkRow:
         sentence=last.sentence if last else "",
         is_late=promised <= now,
         needs_a_person=one.needs_a_person,
+        run=f"{works.prefect}/runs/flow-run/{run}" if run and works.prefect else "",
     )

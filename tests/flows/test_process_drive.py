@@ -4,6 +4,7 @@ import json
 import os
 import time
 import traceback
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from flows.telling import ToldError, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.queue_entries import load_queue
 from pipeline.adapters.postgres.roads import load_road_facts
-from pipeline.adapters.postgres.work import load_work
+from pipeline.adapters.postgres.work import load_effort, load_work
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.work import WorkKind
@@ -70,6 +71,12 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
     assert first["on_road"] == first["observations"] > 0
     assert again["on_road"] == again["on_no_road"] == 0
     assert streets_in_the_queue(settings) == {"Long Street"}
+    with wiring.database(settings).acting_for(organisation_id("depot")) as connection:
+        effort = load_effort(
+            connection, organisation_id("depot"), datetime.now(UTC) - timedelta(hours=1)
+        )
+    assert effort.machine_s > 0
+    assert effort.looked_m > 10
     # A newer file takes over, for what was seen before too.
     text = roads.read_text("utf-8").replace("Long Street", "King Street")
     roads.write_text(text, "utf-8")

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,13 +14,14 @@ from pipeline.adapters.blobs_obstore import ObstoreBlobs
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.log import log_lines, rows_unlike_log
 from pipeline.adapters.postgres.people import add_person
-from pipeline.adapters.postgres.work import load_work, say_work
+from pipeline.adapters.postgres.work import Effort, load_effort, load_work, say_work
 from pipeline.domain.chain import fault_in
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId, OrganisationId, natural_uuid
 from pipeline.domain.work import WorkKind, WorkWord
 from pipeline.review import create_app
-from pipeline.review.desk import Desk
+from pipeline.review.desk import Desk, Works
+from pipeline.review.operations import effort_words
 from tests.review.browsing import PASSWORD, Browser
 from tests.stored import AIDS, RULES
 from tests.uplink.serving import hand_in_a_clip, receiving_in
@@ -45,19 +48,21 @@ def drive(database: Database, tmp_path: Path) -> tuple[OrganisationId, DriveId]:
 
 
 @pytest.fixture
-def ops(
+def desk(
     database: Database, tmp_path: Path, clock: Set, drive: tuple[OrganisationId, DriveId]
-) -> Iterator[Browser]:
-    owner, _ = drive
-    with database.acting_for(owner) as connection:
+) -> Desk:
+    with database.acting_for(drive[0]) as connection:
         add_person(
-            connection, owner, email="ops@north.example", name="Oz", password=PASSWORD,
+            connection, drive[0], email="ops@north.example", name="Oz", password=PASSWORD,
             roles=[Role.OPERATIONS],
         )  # fmt: skip
     store = receiving_in(database, tmp_path / "footage").store.store_id
-    desk = Desk(
-        database, ObstoreBlobs.from_location(str(tmp_path / "blobs")), clock, RULES, store, AIDS
-    )
+    blobs = ObstoreBlobs.from_location(str(tmp_path / "blobs"))
+    return Desk(database, blobs, clock, RULES, store, AIDS)
+
+
+@pytest.fixture
+def ops(desk: Desk) -> Iterator[Browser]:
     with TestClient(create_app(desk, secret_key="k" * 32), base_url="https://testserver") as client:
         browser = Browser(client)
         browser.sign_in("ops@north.example")
@@ -127,3 +132,45 @@ def test_a_drive_that_is_nobodys_is_not_tried(ops: Browser) -> None:
     ops.get("/operations")
     other = f"/operations/drives/{natural_uuid('drive', 'other')}/retry"
     assert "There is no such drive of yours" in ops.post(other, {}, status=422)
+
+
+def test_what_a_kilometre_takes_is_told_once_something_was_looked_at(
+    ops: Browser, database: Database, drive: tuple[OrganisationId, DriveId]
+) -> None:
+    assert "Not known: nothing was looked at in the last 28 days" in ops.get("/operations")
+    owner, drive_id = drive
+    begun = datetime.now(UTC) - timedelta(hours=1)
+    with database.acting_for(owner) as connection:
+        for kind, minutes in (
+            (WorkKind.BEGUN, 0), (WorkKind.LOST, 20), (WorkKind.BEGUN, 30), (WorkKind.DONE, 45),
+        ):  # fmt: skip
+            at = begun + timedelta(minutes=minutes)
+            say_work(connection, owner, drive_id, WorkWord(
+                kind=kind, sentence="", flow_run_id=None, happened_at=at,
+            ))  # fmt: skip
+        effort = load_effort(connection, owner, begun - timedelta(days=1))
+    # What was lost has no end that anybody knows.
+    assert effort == Effort(machine_s=900.0, looked_m=0.0)
+    assert effort_words(replace(effort, looked_m=7500.0), None) == (
+        "2.0 machine minutes: 7.5 km in 0.2 machine hours, in the last 28 days"
+    )
+    assert effort_words(replace(effort, looked_m=7500.0), 0.6) == (
+        "£0.020: 7.5 km in 0.2 machine hours, in the last 28 days, at £0.6 an hour"
+    )
+
+
+def test_a_run_is_looked_up_in_prefect_where_its_pages_are_known(
+    ops: Browser, database: Database, drive: tuple[OrganisationId, DriveId], desk: Desk
+) -> None:
+    owner, drive_id = drive
+    run = uuid4()
+    word = WorkWord(
+        kind=WorkKind.FAILED, sentence="no", flow_run_id=run, happened_at=datetime.now(UTC)
+    )
+    with database.acting_for(owner) as connection:
+        say_work(connection, owner, drive_id, word)
+    assert "in Prefect" not in ops.get("/operations") + ops.html
+    desk.works = Works(prefect="http://prefect.example:4200")
+    ops.get("/operations")
+    assert f'href="http://prefect.example:4200/runs/flow-run/{run}"' in ops.html
+    assert 'href="http://prefect.example:4200/dashboard"' in ops.html

@@ -140,6 +140,43 @@ def load_done(connection: Connection, owner: OrganisationId, since: datetime) ->
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What looking took in some time.
+
+    Attributes:
+        machine_s: Seconds in which a machine worked on drives, those of tries that were lost left
+            out: nobody knows when they ended.
+        looked_m: Metres of road that were looked at.
+    """
+
+    machine_s: float
+    looked_m: float
+
+
+def load_effort(connection: Connection, owner: OrganisationId, since: datetime) -> Effort:
+    """Return what looking at an owner's footage took since an instant."""
+    row = connection.execute(
+        """
+        with word as (
+          select kind, happened_at, lead(kind) over w as then_kind,
+            lead(happened_at) over w as until
+          from roadwear.drive_work where owner_id = %(owner)s and happened_at >= %(since)s
+          window w as (partition by drive_id order by happened_at, recorded_at))
+        select
+          (select coalesce(sum(extract(epoch from until - happened_at)), 0) from word
+           where kind = 'begun' and then_kind in ('done', 'failed', 'outage')) as machine_s,
+          (select coalesce(sum(c.to_m - c.from_m), 0) from roadwear.coverage c
+           join roadwear.run r using (run_id) where r.owner_id = %(owner)s
+           and r.recorded_at >= %(since)s and r.mark = 'live' and c.reason is null) as looked_m""",
+        {"owner": owner, "since": since},
+    ).fetchone()
+    return Effort(
+        machine_s=float(row["machine_s"]) if row else 0.0,
+        looked_m=float(row["looked_m"]) if row else 0.0,
+    )
+
+
 def load_vehicles(
     connection: Connection, owner: OrganisationId, drives: Sequence[DriveId]
 ) -> dict[DriveId, str]:
