@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from deploy.doors import console, expected_failures, say
+from deploy.doors import console, expected_failures, progress, say
 from pipeline import wiring
 from pipeline.adapters.policy_toml import calendar_of, presets, read_policy
+from pipeline.adapters.postgres.work import organisation_slugs
 from pipeline.domain.errors import RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import due_at
 from pipeline.domain.uk_time import LONDON
+from pipeline.line import refresh_queue
 
 Authority = Annotated[
     str, typer.Option("--authority", help="Of the one in use: this authority's, of several.")
@@ -83,6 +85,31 @@ def due(
         found = due_at(band.respond, began.replace(tzinfo=LONDON), calendar_of(policy))
         say(f"{category}: {band.words}, within {band.respond.words}.")
         print(found.words)
+
+
+@app.command()
+def apply(
+    authority: Annotated[str, typer.Option(help="Whose queue alone; otherwise everybody's.")] = "",
+) -> None:
+    """Rank queues anew, by the policy and the roads of today: after a change, and every morning.
+
+    What was watched till today comes back to the queue. What is a possible emergency by the policy
+    of today is told to who is on duty.
+    """
+    with expected_failures():
+        settings = wiring.Settings.from_env()
+        policies, ledger = wiring.policies(settings), wiring.ledger(settings)
+        database = wiring.database(settings)
+        known = organisation_slugs(database)
+        if authority:
+            known = {name: slug for name, slug in known.items() if slug == authority}
+        if not known:
+            raise RuleError(f"there is no organisation {authority}" if authority else "nobody yet")
+        with progress("Ranking (queues)", len(known)) as bar:
+            for name, slug in known.items():
+                count = refresh_queue(name, ledger=ledger, policy=policies.of(name))
+                bar.advance(bar.task_ids[0], 1)
+                say(f"{slug}: {count} possible defects wait.")
 
 
 def _policy(which: str, authority: str) -> CouncilPolicy:

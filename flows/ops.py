@@ -33,6 +33,7 @@ QUEUES: Mapping[str, int] = {"clock": 1, "drives": 2, "studies": 3}
 DEPLOYMENTS = (
     "process-drive/process-drive", "process-night/process-night", "morning/morning",
     "retention/retention", "back-catalogue/back-catalogue",
+    "priorities/priorities",
 )  # fmt: skip
 HEARTBEAT_S = 30
 # Four heartbeats missed: a run that is silent for so long has lost its worker.

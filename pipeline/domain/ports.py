@@ -280,5 +280,8 @@ class Ledger(Protocol):
     ) -> AbstractContextManager[Gathering]:
         """Open the transaction in which the defects around a drive are gathered."""
 
+    def ranking(self, authority: OrganisationId) -> AbstractContextManager[Gathering]:
+        """Open the transaction in which a queue is ranked anew; nothing is gathered in it."""
+
     def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
         """Store a version of a policy, once."""

@@ -15,7 +15,13 @@ from pipeline.line.calibrating import (
 )
 from pipeline.line.gathering import Gathered, conditions_of, gather_defects, rank_defects
 from pipeline.line.identity import follow_word
-from pipeline.line.keep import gather_anew, gather_drive, place_on_roads, process_piece
+from pipeline.line.keep import (
+    gather_anew,
+    gather_drive,
+    place_on_roads,
+    process_piece,
+    refresh_queue,
+)
 from pipeline.line.prepare import (
     PlacedClip,
     PreparedDrive,
@@ -84,6 +90,7 @@ __all__ = [
     "rank_defects",
     "read_card",
     "read_clip",
+    "refresh_queue",
     "share_once",
     "standings",
     "study_piece",

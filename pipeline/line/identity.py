@@ -78,12 +78,13 @@ def _leave_decided_alone(
             )
 
 
-def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> None:
-    """Bring an authority's queue up to date."""
+def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> int:
+    """Bring an authority's queue up to date; return how many possible defects are in it."""
     waiting = desk.waiting()
     names = [defect.defect_id for defect in waiting]
     desk.save_queue(rank_defects(waiting, desk.roads(names), desk.passes(names), policy=policy))
     desk.raise_alerts(policy.emergencies)
+    return len(waiting)
 
 
 def only_about(

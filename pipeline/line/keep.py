@@ -118,3 +118,23 @@ def gather_anew(desk: Gathering, *, policy: CouncilPolicy, settings: LineSetting
             desk.save_verified(defect, by)
     rank_waiting(desk, policy=policy)
     return gathered
+
+
+def refresh_queue(
+    authority: OrganisationId, *, ledger: Ledger, policy: tuple[CouncilPolicy, bytes]
+) -> int:
+    """Rank an authority's queue anew, by the policy and the roads of today.
+
+    What was watched till today comes back to it; what is a possible emergency by the policy of
+    today is told to who is on duty, as if it had just been found.
+
+    Returns:
+        How many possible defects wait for an engineer.
+
+    Raises:
+        OutageError: The database does not answer.
+    """
+    rules, content = policy
+    ledger.save_policy(authority, rules, content)
+    with ledger.ranking(authority) as desk:
+        return rank_waiting(desk, policy=rules)

@@ -17,6 +17,7 @@ from pipeline.adapters.postgres.gathering import PostgresGathering
 from pipeline.domain.agreements import Share
 from pipeline.domain.camera import DrivenCamera, FoundCamera
 from pipeline.domain.coverage import SectionSpan, Stretch
+from pipeline.domain.defects import Area
 from pipeline.domain.errors import InputError
 from pipeline.domain.findings import Findings
 from pipeline.domain.footage import Drive
@@ -254,6 +255,13 @@ class PostgresLedger:
             defects.lock_authority(connection, authority)
             area = defects.load_area(connection, authority, drive_id)
             yield PostgresGathering(connection, authority, area, self._clock, drive_id)
+
+    @contextmanager
+    def ranking(self, authority: OrganisationId) -> Iterator[PostgresGathering]:
+        """Open the transaction in which a queue is ranked anew; nothing is gathered in it."""
+        with self._database.acting_for(authority) as connection:
+            defects.lock_authority(connection, authority)
+            yield PostgresGathering(connection, authority, Area(observations=()), self._clock)
 
     def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
         """Store a version of a policy, once."""
