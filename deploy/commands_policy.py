@@ -11,7 +11,7 @@ from deploy.doors import console, expected_failures, progress, say
 from pipeline import wiring
 from pipeline.adapters.policy_toml import calendar_of, presets, read_policy
 from pipeline.adapters.postgres.work import organisation_slugs
-from pipeline.domain.errors import RuleError
+from pipeline.domain.errors import OutageError, RuleError
 from pipeline.domain.ids import organisation_id
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.responding import due_at
@@ -93,23 +93,29 @@ def apply(
 ) -> None:
     """Rank queues anew, by the policy and the roads of today: after a change, and every morning.
 
-    What was watched till today comes back to the queue. What is a possible emergency by the policy
-    of today is told to who is on duty.
+    What is a possible emergency by the policy of today is told to who is on duty. One queue that
+    cannot be ranked does not stop the others.
     """
     with expected_failures():
         settings = wiring.Settings.from_env()
         policies, ledger = wiring.policies(settings), wiring.ledger(settings)
-        database = wiring.database(settings)
-        known = organisation_slugs(database)
+        known, failed = organisation_slugs(wiring.database(settings)), list[str]()
         if authority:
             known = {name: slug for name, slug in known.items() if slug == authority}
         if not known:
             raise RuleError(f"there is no organisation {authority}" if authority else "nobody yet")
         with progress("Ranking (queues)", len(known)) as bar:
             for name, slug in known.items():
-                count = refresh_queue(name, ledger=ledger, policy=policies.of(name))
+                try:
+                    count = refresh_queue(name, ledger=ledger, policy=policies.of(name))
+                except OutageError as error:
+                    failed.append(slug)
+                    say(f"roadwear: {slug}: {error}")
+                else:
+                    say(f"{slug}: {count} possible defects wait.")
                 bar.advance(bar.task_ids[0], 1)
-                say(f"{slug}: {count} possible defects wait.")
+        if failed:
+            raise OutageError(f"the queues of {', '.join(failed)} are as they were")
 
 
 def _policy(which: str, authority: str) -> CouncilPolicy:

@@ -127,6 +127,12 @@ def release(study: Which, owner: Owner, by: By, why: Why) -> None:
             person = _person(connection, owner, by)
             if Role.ENGINEER not in person.roles:
                 raise RuleError("A study is released by an engineer.")
+            left = len(rows.parts_left(connection, known))
+            if left:
+                raise RuleError(
+                    f"{left} of its pieces are not looked at yet: who releases it has to have seen "
+                    "all of it. Run it to its end first: roadwear study run"
+                )
             drives = rows.study_runs(connection, known)
             rows.require_same_line(
                 connection, known, detector_of(settings).identity, settings.line().sha256

@@ -73,7 +73,7 @@ def desk_of(settings: wiring.Settings, receiving: Receiving | None = None) -> De
             detector=partial(_detector, settings.model, settings.runtime, settings.device),
             room=partial(wiring.room, settings),
             works=Works(
-                prefect=settings.prefect_pages.rstrip("/"), hour_cost=settings.machine_hour_cost
+                prefect=settings.prefect_pages.rstrip("/"), hour_cost=settings.worker_hour_cost
             ),
         ),
     )

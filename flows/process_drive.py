@@ -169,6 +169,7 @@ def _down_the_line(
     organisation_id: OrganisationId, drive_id: DriveId, settings: wiring.Settings
 ) -> dict[str, int]:
     log = get_run_logger()
+    _prepared.cache_clear()
     prepared = prepared_drive(organisation_id, drive_id, settings)
     prepared, _ = calibrate_once(
         prepared, wiring.footage(), wiring.ledger(settings), CalibrateSettings()
@@ -198,5 +199,8 @@ def _down_the_line(
 def _prepared(
     _run: str | None, organisation_id: UUID, drive_id: UUID, settings: wiring.Settings
 ) -> PreparedDrive:
-    """Return the drive for the tasks of one run: a day's track takes seconds to be prepared."""
+    """Return the drive for the tasks of one run: a day's track takes seconds to be prepared.
+
+    What a person says of its camera meanwhile counts from the next run on.
+    """
     return prepared_drive(OrganisationId(organisation_id), DriveId(drive_id), settings)

@@ -91,13 +91,13 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://\S+)?$",
         description="Where operations find Prefect's own pages, http://host:4200; Operations links "
-        "there. They have no sign-in: keep them on a private network.",
+        "there. They have no sign-in and show all organisations: for an installation of one alone.",
     )
-    machine_hour_cost: float | None = Field(
+    worker_hour_cost: float | None = Field(
         default=None,
         ge=0,
-        description="What an hour of a machine that looks at footage costs, in pounds: Operations "
-        "then says what a kilometre costs.",
+        description="What an hour of a worker costs, in pounds: Operations then says what a "
+        "kilometre costs.",
     )
     dask: str = Field(
         default="",

@@ -87,8 +87,9 @@ class Works:
     """What those who see to operations are told of the machines that look.
 
     Attributes:
-        prefect: Where Prefect's own pages are, for them alone; "" where there are none.
-        hour_cost: What an hour of such a machine costs, in pounds; None where nobody said.
+        prefect: Where Prefect's own pages are; "" where there are none, or several councils share
+            them.
+        hour_cost: What an hour of a worker costs, in pounds; None where nobody said.
     """
 
     prefect: str = ""

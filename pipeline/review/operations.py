@@ -81,6 +81,7 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             effort = load_effort(connection, owner, now - _KNOWN)
             health = load_health(connection, owner, now - _KNOWN)
         done_at = backlog.done_at(now)
+        works = desk.works if Role.OPERATIONS in person.roles else Works()
         return desk.page(
             request, "operations.html",
             promise=late_words(waiting, unread, now) or _KEPT,
@@ -90,8 +91,8 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             rate=None if backlog.rate is None else f"{backlog.rate:.1f}",
             done=done.drives, done_hours=f"{done.footage_s / 3600:.1f}",
             for_a_person=sum(one.needs_a_person for one in waiting),
-            rows=[_row(one, vehicles.get(one.drive_id, ""), now, desk.works) for one in shown],
-            effort=effort_words(effort, desk.works.hour_cost), prefect=desk.works.prefect,
+            rows=[_row(one, vehicles.get(one.drive_id, ""), now, works) for one in shown],
+            effort=effort_words(effort, desk.works.hour_cost), prefect=works.prefect,
             silent=silent_words(health, now), vehicles=len(health), room=desk.room().words,
             may_ask=Role.OPERATIONS in person.roles,
         )  # fmt: skip
@@ -123,14 +124,14 @@ def effort_words(effort: Effort, hour_cost: float | None) -> str:
 
     Args:
         effort: Of the last four weeks.
-        hour_cost: What a machine's hour costs, in pounds; None where nobody said.
+        hour_cost: What a worker's hour costs, in pounds; None where nobody said.
     """
-    if not effort.looked_m or not effort.machine_s:
-        return "Not known: nothing was looked at in the last 28 days"
-    hours, looked_km = effort.machine_s / 3600, effort.looked_m / 1000
-    spent = f"{looked_km:.1f} km in {hours:.1f} machine hours, in the last 28 days"
+    if not effort.looked_m or not effort.worker_s:
+        return "Not known yet"
+    hours, looked_km = effort.worker_s / 3600, effort.looked_m / 1000
+    spent = f"{looked_km:.1f} km in {hours:.1f} hours of workers, in the last 28 days"
     if hour_cost is None:
-        return f"{60 * hours / looked_km:.1f} machine minutes: {spent}"
+        return f"{60 * hours / looked_km:.1f} minutes of a worker: {spent}"
     return f"£{hours * hour_cost / looked_km:.3f}: {spent}, at £{hour_cost:g} an hour"
 
 

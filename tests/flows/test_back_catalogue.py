@@ -141,8 +141,9 @@ def test_a_study_of_footage_counts_nowhere_until_an_engineer_lets_it(
 ) -> None:
     before, counting = queue_of(settings), counting_runs(settings)
     study = asked(OTHER, LooksAt.FOOTAGE)
-    roadwear("study", "run", study, "--owner", "council")
     release = "study", "release", study, "--owner", "council", "--why", "it sees more", "--by"
+    assert "not looked at yet" in " ".join(roadwear(*release, ENGINEER, code=2).split())
+    roadwear("study", "run", study, "--owner", "council")
 
     assert queue_of(settings) == before
     assert counting_runs(settings) == counting
@@ -174,6 +175,8 @@ def test_a_study_of_footage_counts_nowhere_until_an_engineer_lets_it(
     assert process(drive, as_other, detector_of(as_other)).pieces_new == 0
     roadwear(*release, ENGINEER)
     assert queue_of(settings) == queue
+    # What counts now is no part of the study that is to be looked at.
+    assert on_prefect(study) == {}
     assert "Released by Planted" in roadwear("study", "show", study, "--owner", "council")
 
 

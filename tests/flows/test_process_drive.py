@@ -75,7 +75,7 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
         effort = load_effort(
             connection, organisation_id("depot"), datetime.now(UTC) - timedelta(hours=1)
         )
-    assert effort.machine_s > 0
+    assert effort.worker_s > 0
     assert effort.looked_m > 10
     # A newer file takes over, for what was seen before too.
     text = roads.read_text("utf-8").replace("Long Street", "King Street")

@@ -137,7 +137,7 @@ def test_a_drive_that_is_nobodys_is_not_tried(ops: Browser) -> None:
 def test_what_a_kilometre_takes_is_told_once_something_was_looked_at(
     ops: Browser, database: Database, drive: tuple[OrganisationId, DriveId]
 ) -> None:
-    assert "Not known: nothing was looked at in the last 28 days" in ops.get("/operations")
+    assert "Not known yet" in ops.get("/operations")
     owner, drive_id = drive
     begun = datetime.now(UTC) - timedelta(hours=1)
     with database.acting_for(owner) as connection:
@@ -149,13 +149,13 @@ def test_what_a_kilometre_takes_is_told_once_something_was_looked_at(
                 kind=kind, sentence="", flow_run_id=None, happened_at=at,
             ))  # fmt: skip
         effort = load_effort(connection, owner, begun - timedelta(days=1))
-    # What was lost has no end that anybody knows.
-    assert effort == Effort(machine_s=900.0, looked_m=0.0)
+    # What was lost counts up to the last piece that it stored, and it stored none.
+    assert effort == Effort(worker_s=900.0, looked_m=0.0)
     assert effort_words(replace(effort, looked_m=7500.0), None) == (
-        "2.0 machine minutes: 7.5 km in 0.2 machine hours, in the last 28 days"
+        "2.0 minutes of a worker: 7.5 km in 0.2 hours of workers, in the last 28 days"
     )
     assert effort_words(replace(effort, looked_m=7500.0), 0.6) == (
-        "£0.020: 7.5 km in 0.2 machine hours, in the last 28 days, at £0.6 an hour"
+        "£0.020: 7.5 km in 0.2 hours of workers, in the last 28 days, at £0.6 an hour"
     )
 
 

@@ -14,9 +14,14 @@ from pipeline.domain.roads import Hierarchy
 def save_queue(
     connection: Connection, authority: OrganisationId, entries: Sequence[QueueEntry]
 ) -> None:
-    """Replace an authority's queue; entries that are as they were are left untouched."""
+    """Replace an authority's queue; entries that are as they were are left untouched.
+
+    What an engineer put back into it meanwhile stays in it.
+    """
     connection.execute(
-        "delete from roadwear.queue_entry where authority_id = %s and not (defect_id = any(%s))",
+        "delete from roadwear.queue_entry q where q.authority_id = %s "
+        "and not (q.defect_id = any(%s)) and not exists (select 1 from roadwear.defect d "
+        "where d.defect_id = q.defect_id and d.state = 'queued' and d.emptied_at is null)",
         (authority, [entry.defect_id for entry in entries]),
     )
     place_in_queue(connection, authority, entries)

@@ -75,10 +75,11 @@ def load_studies(connection: Connection) -> tuple[Study, ...]:
 
 
 def parts_left(connection: Connection, study: Study) -> tuple[RunId, ...]:
-    """Return the parts that are not done, in the order of their ids."""
+    """Return the parts that are not done, in the order of their ids; none once it is released."""
     rows = connection.execute(
         f"select r.run_id {_PARTS} and not exists (select 1 from roadwear.study_part p "  # noqa: S608
-        "where p.study_id = t.study_id and p.run_id = r.run_id) order by r.run_id",
+        "where p.study_id = t.study_id and p.run_id = r.run_id) and not exists (select 1 "
+        "from roadwear.study_released x where x.study_id = t.study_id) order by r.run_id",
         {"study": study.study_id},
     )
     return tuple(RunId(row["run_id"]) for row in rows)
@@ -303,17 +304,24 @@ def require_same_line(
 
 
 def study_runs(connection: Connection, study: Study) -> dict[DriveId, list[RunId]]:
-    """Return a study's runs of footage, by drive, of those pieces that count as they did."""
+    """Return a study's runs of footage, by drive.
+
+    Left out are those of pieces that were voided since, or looked at anew with another camera or
+    clock; those that count already are not.
+    """
     rows = connection.execute(
-        "select r.drive_id, p.study_run_id from roadwear.study_part p "
-        "join roadwear.run r on r.run_id = p.study_run_id "
-        "join roadwear.run before on before.run_id = p.run_id "
-        "where p.study_id = %s and before.state <> 'void' order by 1, 2",
+        "select s.drive_id, s.run_id from roadwear.study_part p "
+        "join roadwear.run s on s.run_id = p.study_run_id "
+        "join roadwear.run now on now.owner_id = s.owner_id and now.clip_sha256 = s.clip_sha256 "
+        "and now.from_pts = s.from_pts and now.to_pts = s.to_pts and now.state = 'current' "
+        "and now.mark = 'live' where p.study_id = %s and (now.run_id = p.run_id "
+        "or (now.detector, now.rig, now.clock, now.settings_sha256) = "
+        "(s.detector, s.rig, s.clock, s.settings_sha256)) order by 1, 2",
         (study.study_id,),
     )
     found: dict[DriveId, list[RunId]] = defaultdict(list)
     for row in rows:
-        found[DriveId(row["drive_id"])].append(RunId(row["study_run_id"]))
+        found[DriveId(row["drive_id"])].append(RunId(row["run_id"]))
     return dict(found)
 
 

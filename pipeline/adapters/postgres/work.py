@@ -145,12 +145,12 @@ class Effort:
     """What looking took in some time.
 
     Attributes:
-        machine_s: Seconds in which a machine worked on drives, those of tries that were lost left
-            out: nobody knows when they ended.
-        looked_m: Metres of road that were looked at.
+        worker_s: Seconds in which workers had drives in hand; a try that was lost counts up to the
+            last piece that it stored.
+        looked_m: Metres of road that were looked at, by the runs that count now.
     """
 
-    machine_s: float
+    worker_s: float
     looked_m: float
 
 
@@ -159,20 +159,23 @@ def load_effort(connection: Connection, owner: OrganisationId, since: datetime) 
     row = connection.execute(
         """
         with word as (
-          select kind, happened_at, lead(kind) over w as then_kind,
+          select drive_id, kind, happened_at, lead(kind) over w as then_kind,
             lead(happened_at) over w as until
           from roadwear.drive_work where owner_id = %(owner)s and happened_at >= %(since)s
           window w as (partition by drive_id order by happened_at, recorded_at))
         select
-          (select coalesce(sum(extract(epoch from until - happened_at)), 0) from word
-           where kind = 'begun' and then_kind in ('done', 'failed', 'outage')) as machine_s,
+          (select coalesce(sum(extract(epoch from case then_kind when 'lost' then (
+             select max(r.recorded_at) from roadwear.run r where r.drive_id = word.drive_id
+             and r.recorded_at between happened_at and until) else until end - happened_at)), 0)
+           from word where kind = 'begun') as worker_s,
           (select coalesce(sum(c.to_m - c.from_m), 0) from roadwear.coverage c
            join roadwear.run r using (run_id) where r.owner_id = %(owner)s
-           and r.recorded_at >= %(since)s and r.mark = 'live' and c.reason is null) as looked_m""",
+           and r.recorded_at >= %(since)s and r.mark = 'live' and r.state = 'current'
+           and c.reason is null) as looked_m""",
         {"owner": owner, "since": since},
     ).fetchone()
     return Effort(
-        machine_s=float(row["machine_s"]) if row else 0.0,
+        worker_s=float(row["worker_s"]) if row else 0.0,
         looked_m=float(row["looked_m"]) if row else 0.0,
     )
 
