@@ -17,11 +17,10 @@ from prefect.client.orchestration import PrefectClient, get_client
 from deploy.bench_house import House, bench_house
 from deploy.bench_intake import handed_in
 from deploy.bench_works import Driving, Process, asked, works_in, write_drives
-from deploy.doors import progress, say
+from deploy.doors import say
 from deploy.ingest import detector_of, process
 from deploy.processing import store_of
 from flows.ops import POOL, SETTINGS
-from flows.scoring import score
 from models.card import DEFAULT_MODEL, load_card
 from pipeline import wiring
 from pipeline.adapters.postgres import studies as rows
@@ -37,19 +36,16 @@ _OWNER = organisation_id("bench")
 _FLOW = "back-catalogue/back-catalogue"
 _MOST_S = 5400.0
 _ROAD_VIEWS_M = 4.0
-# One process is given a part of them: what is measured is pictures a second.
-_SHARE_OF_ONE = 5
-
-
-# The part of one process is called received so long ago.
-_AGO = timedelta(days=10)
 
 
 def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
-    """Look at pictures again: without Prefect, as a flow in one process, and in two.
+    """Look at the same pictures: by the command, as a flow in one process, and in two.
+
+    What is timed is a process each time, from its start to its end: what it loads is in it. The
+    first two have one core; the third has both, and there the database and Prefect's server too.
 
     Args:
-        pictures: How many, for two processes; a fifth of them for one.
+        pictures: How many.
 
     Raises:
         OutageError: It is not done within an hour and a half.
@@ -57,29 +53,32 @@ def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
     with bench_house() as house:
         settings = house.settings.model_copy(update={"road_view_every_m": _ROAD_VIEWS_M})
         _one_drive(house, settings)
-        few, many = _multiply(house, pictures)
-        say(f"{few + many} pictures are known")
+        count = _multiply(house, pictures)
+        say(f"{count} pictures are known")
         environment = {
             "ROADWEAR_HOME": str(settings.home),
             "ROADWEAR_DATABASE_URL": settings.database_url or "",
             "ROADWEAR_FREE_GIB": str(settings.free_gib),
         }
-        without = _without_prefect(house, settings)
+        without = count / _without_prefect(house, environment)
         with works_in(house, {}, (), {}) as works:
-            environment |= {**SETTINGS, "PREFECT_API_URL": works.address}
-            one = few / _as_a_flow(house, environment, core=0, processes=1)
-            two = (few + many) / _as_a_flow(house, environment, core=None, processes=2)
+            environment |= {
+                **SETTINGS,
+                "PREFECT_API_URL": works.address,
+                "PREFECT_HOME": str(house.folder / "prefect"),
+            }
+            one = count / _as_a_flow(house, environment, core=0, processes=1)
+            two = count / _as_a_flow(house, environment, core=None, processes=2)
     return {
         "catalogue": {
-            "pictures, two processes": few + many,
-            "pictures, one process": few,
+            "pictures": count,
             "cores of the machine": os.cpu_count() or 0,
-            "no Prefect, one core, pictures a second": round(few / without, 1),
-            "one process, one core, pictures a second": round(one, 1),
-            "two processes, pictures a second": round(two, 1),
+            "the command, one core, pictures a second": round(without, 1),
+            "a flow in one process, one core, pictures a second": round(one, 1),
+            "a flow in two processes, pictures a second": round(two, 1),
             "one process to two": round(two / one, 2),
             "efficiency of two, %": round(50 * two / one, 1),
-            "Prefect's part of the work, %": round(100 * (few / without / one - 1), 1),
+            "Prefect's part of the work, %": round(100 * (without / one - 1), 1),
         }
     }
 
@@ -100,8 +99,8 @@ def _one_drive(house: House, settings: wiring.Settings) -> None:
         )  # fmt: skip
 
 
-def _multiply(house: House, pictures: int) -> tuple[int, int]:
-    """Write the run again under other ids; return how many pictures one process has, and the rest.
+def _multiply(house: House, pictures: int) -> int:
+    """Write the run again under other ids; return how many pictures are known then.
 
     Raises:
         OutageError: The real run kept no picture.
@@ -114,44 +113,34 @@ def _multiply(house: House, pictures: int) -> tuple[int, int]:
         if row is None:
             raise OutageError("the drive kept no picture")
         run, each = row
-        counts = []
-        for clip, wanted, ago in (
-            ("a" * 64, pictures // _SHARE_OF_ONE, _AGO),
-            ("b" * 64, pictures - pictures // _SHARE_OF_ONE, timedelta(0)),
-        ):
-            runs = max(1, round(wanted / each))
-            connection.execute(
-                "insert into roadwear.clip select c.* from roadwear.clip x, jsonb_populate_record("
-                "x, jsonb_build_object('clip_sha256', %s::text, 'received_at', now() - %s)) c "
-                "where x.clip_sha256 = (select clip_sha256 from roadwear.run where run_id = %s)",
-                (clip, ago, run),
-            )
-            connection.execute(
-                "create temporary table more as select gen_random_uuid() as run_id, n "
-                "from generate_series(1, %s) n",
-                (runs,),
-            )
-            connection.execute(
-                "insert into roadwear.run select r.* from more, roadwear.run x, "
-                "jsonb_populate_record(x, jsonb_build_object('run_id', more.run_id, 'clip_sha256', "
-                "%s::text, 'from_pts', more.n, 'to_pts', more.n + 1)) r where x.run_id = %s",
-                (clip, run),
-            )
-            connection.execute(
-                "insert into roadwear.still select s.* from more, roadwear.still x, "
-                "jsonb_populate_record(x, jsonb_build_object('run_id', more.run_id)) s "
-                "where x.run_id = %s",
-                (run,),
-            )
-            connection.execute("drop table more")
-            counts.append(runs * each)
+        runs = max(1, round(pictures / each))
+        connection.execute(
+            "create temporary table more as select gen_random_uuid() as run_id, n "
+            "from generate_series(1, %s) n",
+            (runs,),
+        )
+        connection.execute(
+            "insert into roadwear.run select r.* from more, roadwear.run x, "
+            "jsonb_populate_record(x, jsonb_build_object('run_id', more.run_id, "
+            "'from_pts', -more.n, 'to_pts', 1 - more.n)) r where x.run_id = %s",
+            (run,),
+        )
+        connection.execute(
+            "insert into roadwear.still select s.* from more, roadwear.still x, "
+            "jsonb_populate_record(x, jsonb_build_object('run_id', more.run_id)) s "
+            "where x.run_id = %s",
+            (run,),
+        )
         # The drive itself is no part of a study.
-        connection.execute("update roadwear.run set state = 'superseded' where run_id = %s", (run,))
+        connection.execute(
+            "update roadwear.run set state = 'superseded' "
+            "where not (run_id = any(select run_id from more))"
+        )
         connection.execute("vacuum analyze")
-    return counts[0], counts[1]
+    return int(runs * each)
 
 
-def _asked(house: House, *, everything: bool) -> Study:
+def _asked(house: House) -> Study:
     today = datetime.now(UTC).date()
     with house.database.acting_for(_OWNER) as connection:
         person = connection.execute("select person_id from roadwear.person").fetchone()
@@ -164,29 +153,36 @@ def _asked(house: House, *, everything: bool) -> Study:
             looks_at=LooksAt.PICTURES,
             model=load_card(DEFAULT_MODEL).name,
             why="the benchmark",
-            from_day=today - _AGO - timedelta(days=1),
-            to_day=today if everything else today - timedelta(days=5),
+            from_day=today - timedelta(days=1),
+            to_day=today,
             asked_at=datetime.now(UTC),
         )
         rows.save_study(connection, study)
     return study
 
 
-def _without_prefect(house: House, settings: wiring.Settings) -> float:
-    """Return the seconds that one process needs on one core."""
-    study, every = _asked(house, everything=False), os.sched_getaffinity(0)
-    with house.database.acting_for(_OWNER) as connection:
-        parts = rows.parts_left(connection, study)
-    os.sched_setaffinity(0, {0})
+def _without_prefect(house: House, environment: Mapping[str, str]) -> float:
+    """Return the seconds that the command needs on one core, in a process of its own.
+
+    Raises:
+        OutageError: It is not done in time.
+    """
+    study = _asked(house)
+    command = Process(
+        ["deploy", "study", "run", str(study.study_id), "--owner", "bench"],
+        environment, house.folder / "command.log", 0,
+    )  # fmt: skip
     began = time.monotonic()
+    command.start()
     try:
-        with progress("Without Prefect (runs)", len(parts)) as bar:
-            for part in parts:
-                score(settings, study, [part])
-                bar.advance(bar.task_ids[0])
+        command.wait(_MOST_S)
     finally:
-        os.sched_setaffinity(0, every)
-    return time.monotonic() - began
+        command.kill()
+    took = time.monotonic() - began
+    with house.database.acting_for(_OWNER) as connection:
+        if rows.parts_left(connection, study):
+            raise OutageError(f"the study was not done: {command.log.read_text('utf-8')[-300:]}")
+    return took
 
 
 def _as_a_flow(
@@ -197,7 +193,7 @@ def _as_a_flow(
     Raises:
         OutageError: It is not done in time, or failed.
     """
-    study = _asked(house, everything=processes > 1)
+    study = _asked(house)
     worker = Process(
         ["prefect", "worker", "start", "--pool", POOL, "--work-queue", "studies", "--limit", "1"],
         environment, house.folder / f"studies{processes}.log", core,

@@ -77,6 +77,12 @@ class Process:
                 os.kill(process, signal.SIGKILL)
         self._running.wait()
 
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so long."""
+        if self._running is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._running.wait(seconds)
+
     def lines(self, *, lately: bool = False) -> list[tuple[str, str, str]]:
         """Return drive, number and what became of it, of every piece that the log tells of.
 
