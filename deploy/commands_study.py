@@ -14,7 +14,7 @@ from pipeline.adapters.postgres import studies as rows
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.people import Person, person_called
 from pipeline.domain.decisions import Role
-from pipeline.domain.errors import RuleError
+from pipeline.domain.errors import InputError, RuleError
 from pipeline.domain.ids import StudyId, organisation_id
 from pipeline.domain.studies import FootageCounts, LooksAt, PictureCounts, Study
 
@@ -138,14 +138,21 @@ def release(study: Which, owner: Owner, by: By, why: Why) -> None:
                 connection, known, detector_of(settings).identity, settings.line().sha256
             )
             rows.save_release(connection, known, person.person_id, why, wiring.clock().now())
-        count = 0
+        count, left_out = 0, 0
         with progress("Letting them count (drives)", max(len(drives), 1)) as bar:
             for drive_id, runs in drives.items():
-                count += sum(ledger.release_run(known.owner_id, one) for one in runs)
-                received = ledger.load_drive(known.owner_id, drive_id)
-                gathered(prepared_anew(received, settings), settings)
                 bar.advance(bar.task_ids[0], 1)
-        say(f"{count} pieces of {len(drives)} drives count as the study found them.")
+                try:
+                    received = ledger.load_drive(known.owner_id, drive_id)
+                    prepared = prepared_anew(received, settings)
+                except InputError as error:
+                    # What cannot be gathered must not take the place of what was.
+                    say(f"roadwear: drive {drive_id} stays as it was: {error}")
+                    left_out += 1
+                    continue
+                count += sum(ledger.release_run(known.owner_id, one) for one in runs)
+                gathered(prepared, settings)
+        say(f"{count} pieces of {len(drives) - left_out} drives count as the study found them.")
 
 
 def _person(connection: Connection, owner: str, by: str) -> Person:

@@ -5,6 +5,7 @@ was cut off goes on, and two runs of the same study do no harm.
 """
 
 from collections import Counter
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -46,32 +47,37 @@ def score_parts(organisation_id: UUID, study_id: UUID, run_ids: list[UUID]) -> d
     with without_words():
         settings = wiring.Settings.from_env()
         study = _study(settings, organisation_id, study_id)
-        with slot(settings):
-            return dict(score(settings, study, [RunId(one) for one in run_ids]))
+        runs = [RunId(one) for one in run_ids]
+        return dict(score(settings, study, runs, held=partial(slot, settings)))
 
 
 @flow(name="back-catalogue-parts")
-def all_parts(
-    organisation_id: UUID, study_id: UUID, batches: list[list[UUID]]
-) -> tuple[dict[str, int], int]:
-    """Have all batches of a study's parts done; one that fails does not stop the others.
+def all_parts(organisation_id: UUID, study_id: UUID, at_once: int) -> tuple[dict[str, int], int]:
+    """Have all parts of a study that are left done; a batch that fails does not stop the others.
 
     Args:
         organisation_id: Whose footage it was.
         study_id: The study.
-        batches: Ids of runs, those of a batch in one task.
+        at_once: Parts in a batch, which is a task.
 
     Returns:
         Counts over all, and how many batches failed.
     """
+    with without_words(told=True):
+        settings = wiring.Settings.from_env()
+        study = _study(settings, organisation_id, study_id)
+        with wiring.database(settings).acting_for(study.owner_id) as connection:
+            left: list[UUID] = list(rows.parts_left(connection, study))
+    get_run_logger().info("study %s: %d parts are left", study_id, len(left))
+    # Prefect takes half a megabyte of parameters for a flow run: no list of ids is one.
+    batches = [left[at : at + at_once] for at in range(0, len(left), at_once)]
     asked = [score_parts.submit(organisation_id, study_id, batch) for batch in batches]
     wait(asked)
     done, failed = Counter[str](), 0
     for one in asked:
-        found: Any = one.result(raise_on_failure=False)
-        if isinstance(found, dict):
-            done.update(found)
-        else:
+        try:
+            done.update(one.result())
+        except Exception:  # noqa: BLE001 - said in the task's own log; a worker may be lost as well
             failed += 1
     return dict(done), failed
 
@@ -108,14 +114,10 @@ def back_catalogue(
     with without_words(told=True):
         settings = wiring.Settings.from_env()
         study = _study(settings, organisation_id, study_id)
-        with wiring.database(settings).acting_for(study.owner_id) as connection:
-            left: list[UUID] = list(rows.parts_left(connection, study))
         runner = runner_of(settings, processes)
     log = get_run_logger()
-    log.info("study %s: %d parts are left", study_id, len(left))
-    batches = [left[at : at + at_once] for at in range(0, len(left), at_once)]
     spread = all_parts.with_options(task_runner=runner)
-    done, failed = spread(organisation_id, study_id, batches)
+    done, failed = spread(organisation_id, study_id, at_once)
     with without_words(told=True):
         with wiring.database(settings).acting_for(study.owner_id) as connection:
             progress = rows.load_progress(connection, study)
@@ -123,7 +125,7 @@ def back_catalogue(
         if failed:
             raise ToldError(
                 WorkKind.OUTAGE,
-                f"{failed} of {len(batches)} batches of study {study_id} failed: run it again",
+                f"{failed} batches of study {study_id} failed: run it again",
             )
     log.info("study %s: %d of %d parts are done", study_id, progress.done, progress.parts)
     return done

@@ -1,24 +1,40 @@
 """The work of a study, part by part: done by Prefect's tasks, and by `roadwear study run`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import structlog
 
 from flows.loading import detector_of, prepared_drive
 from pipeline import wiring
 from pipeline.adapters.postgres import studies as rows
-from pipeline.domain.errors import InputError
+from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import RunId
 from pipeline.domain.studies import LooksAt, PartOfStudy, Study
 from pipeline.line import Means, look_at_pictures, study_piece
 
+_log = structlog.get_logger(__name__)
+_GONE = {
+    LooksAt.FOOTAGE: "the footage is gone, or the track of its drive",
+    LooksAt.PICTURES: "the pictures are gone, or could not be looked at",
+}
 
-def score(settings: wiring.Settings, study: Study, runs: Sequence[RunId]) -> Counter[str]:
+
+def score(
+    settings: wiring.Settings,
+    study: Study,
+    runs: Sequence[RunId],
+    *,
+    held: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Counter[str]:
     """Do those of some parts of a study that are not done; each is kept as soon as it is done.
 
     Args:
         settings: With the database and the stores.
         study: Which one.
         runs: Its parts.
+        held: Holds the machine's slot while a part is looked at.
 
     Returns:
         Counts: parts, looked, refused.
@@ -34,11 +50,19 @@ def score(settings: wiring.Settings, study: Study, runs: Sequence[RunId]) -> Cou
     for part in parts:
         wiring.require_room(settings)
         try:
-            looked = _look(settings, study, part)
+            with held():
+                looked = _look(settings, study, part)
         except InputError as error:
             looked = 0
+            # The sentence may name a file, and what is kept is kept for good.
+            _log.warning("a part of a study is left out", run=str(part.run_id), why=str(error))
             with database.acting_for(study.owner_id) as connection:
-                rows.save_part(connection, study, part.run_id, refused=str(error))
+                if study.looks_at is LooksAt.FOOTAGE and rows.is_kept_here(connection, part):
+                    raise OutageError(
+                        "footage that is kept cannot be read by this machine: does it see the "
+                        "footage folder (ROADWEAR_FOOTAGE)?"
+                    ) from error
+                rows.save_part(connection, study, part.run_id, refused=_GONE[study.looks_at])
             done["refused"] += 1
         done.update(parts=1, looked=looked)
     return done
@@ -59,7 +83,7 @@ def _look(settings: wiring.Settings, study: Study, part: PartOfStudy) -> int:
             bytes_of=wiring.blobs(settings).get, settings=settings.line().redact,
         )  # fmt: skip
         if not seen:
-            raise InputError("none of its pictures is there any more")
+            raise InputError("none of its pictures could be looked at")
         with database.acting_for(study.owner_id) as connection:
             return rows.save_part(connection, study, part.run_id, seen=seen)
     prepared = prepared_drive(study.owner_id, part.drive_id, settings)

@@ -35,6 +35,10 @@ class ToldError(Exception):
         self.kind = kind
         self.sentence = sentence
 
+    def __reduce__(self) -> tuple[type["ToldError"], tuple[WorkKind, str]]:
+        """Come back from another process of the same kind; the sentence stays behind."""
+        return ToldError, (self.kind, "")
+
 
 @contextmanager
 def without_words(*, told: bool = False) -> Iterator[None]:

@@ -203,13 +203,13 @@ def in_its_frame(
         InputError: It is not as large as such a picture is.
     """
     if box is None:
-        part, left, bottom = picture, 0, rig.height_px
+        part, left, right, bottom = picture, 0, rig.width_px, rig.height_px
     else:
         part = picture[_EDGE:-_EDGE, _EDGE:-_EDGE]
-        left, _, _, bottom = _around(box, rig, settings)
+        left, _, right, bottom = _around(box, rig, settings)
     height, width = part.shape[:2]
     top = bottom - height
-    if not (height and width) or top < 0 or left + width > rig.width_px:
+    if not height or top < 0 or width != right - left:
         raise InputError(f"a picture of {width}×{height} pixels was not cut out of such a frame")
     frame = np.full((rig.height_px, rig.width_px, 3), _GREY, np.uint8)
     frame[top:bottom, left : left + width] = part

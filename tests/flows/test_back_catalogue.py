@@ -1,11 +1,14 @@
 """A study: what was kept is looked at again, counts nowhere, and counts once a person says so."""
 
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.logging import disable_run_logger
@@ -14,6 +17,7 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.ingest import detector_of, process, receive
 from flows.back_catalogue import back_catalogue, runner_of
+from flows.telling import ToldError
 from pipeline import wiring
 from pipeline.adapters.postgres import studies as rows
 from pipeline.adapters.postgres.people import add_person
@@ -69,7 +73,8 @@ def asked(model: str, at: LooksAt) -> str:
     """Ask for a study by the command; return its id."""
     today = datetime.now(UTC).date()
     done = roadwear(
-        "study", "ask", "--owner", "council", "--model", model, "--by", ENGINEER, "--why", "to see",
+        "study", "ask", "--owner", "council", "--model", model, "--by", ENGINEER,
+        "--why", "Planted words",
         "--from", f"{today - timedelta(days=1)}", "--to", f"{today}", "--at", at,
     )  # fmt: skip
     return done.split("Study ")[1].split(":")[0]
@@ -132,8 +137,11 @@ def test_pictures_are_looked_at_on_two_processes_as_the_camera_saw_them(
     )
     with get_client(sync_client=True) as client:
         told = client.request("POST", "/artifacts/filter", json={}).json()
-    [artifact] = [one for one in told if one["key"] == f"study-{study}"][:1]
-    assert "Planted" not in str(artifact)
+        runs = client.request("POST", "/flow_runs/filter", json={}).json()
+        tasks = client.request("POST", "/task_runs/filter", json={}).json()
+    assert [one["key"] for one in told if one["key"] == f"study-{study}"]
+    assert study in str(runs)
+    assert not re.search(r"Planted|council|clip\.mp4", str([told, runs, tasks]))
 
 
 def test_a_study_of_footage_counts_nowhere_until_an_engineer_lets_it(
@@ -177,7 +185,54 @@ def test_a_study_of_footage_counts_nowhere_until_an_engineer_lets_it(
     assert queue_of(settings) == queue
     # What counts now is no part of the study that is to be looked at.
     assert on_prefect(study) == {}
+    with wiring.database(settings).acting_for(OWNER) as connection:
+        assert rows.count_footage(connection, known(settings, study)) == found
+        progress = rows.load_progress(connection, known(settings, study))
+    assert progress.done == progress.parts == len(counting)
     assert "Released by Planted" in roadwear("study", "show", study, "--owner", "council")
+
+
+@pytest.mark.usefixtures("drive")
+def test_a_drive_whose_track_is_gone_stays_as_it_was(
+    settings: wiring.Settings, database_urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, before = asked(OTHER, LooksAt.FOOTAGE), queue_of(settings)
+    roadwear("study", "run", study, "--owner", "council")
+    with psycopg.connect(database_urls[0]) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("delete from roadwear.drive_fix")
+    monkeypatch.setenv("ROADWEAR_MODEL", OTHER)
+
+    done = roadwear(
+        "study", "release", study, "--owner", "council", "--by", ENGINEER, "--why", "it sees more"
+    )
+
+    assert "stays as it was: the track has no usable position" in " ".join(done.split())
+    assert "0 pieces of 0 drives" in " ".join(done.split())
+    assert {model for model, _ in counting_runs(settings)} == {OURS}
+    assert queue_of(settings) == before
+
+
+@pytest.mark.usefixtures("drive")
+def test_batches_that_fail_on_other_processes_are_counted_and_said(
+    settings: wiring.Settings,
+) -> None:
+    study = asked(OTHER, LooksAt.PICTURES)
+    with wiring.database(settings).acting_for(OWNER) as connection:
+        # As on a worker that has not got the model.
+        lost = replace(
+            rows.load_study(connection, StudyId(UUID(study))),
+            study_id=StudyId(uuid4()),
+            model="road-v99",
+        )
+        rows.save_study(connection, lost)
+
+    with pytest.raises(ToldError) as raised:
+        on_prefect(str(lost.study_id), processes=2)
+
+    assert raised.value.sentence == f"1 batches of study {lost.study_id} failed: run it again"
+    with wiring.database(settings).acting_for(OWNER) as connection:
+        assert rows.load_progress(connection, lost).done == 0
 
 
 @pytest.mark.usefixtures("drive")
@@ -189,7 +244,8 @@ def test_footage_that_is_gone_is_said(settings: wiring.Settings, tmp_path: Path)
 
     assert done["refused"] == done["parts"] == len(counting_runs(settings))
     shown = roadwear("study", "show", study, "--owner", "council")
-    assert f"Not looked at, {done['refused']}:" in shown
+    assert f"Not looked at, {done['refused']}: the footage is gone" in shown
+    assert "clip.mp4" not in shown
 
 
 @pytest.mark.usefixtures("drive")

@@ -54,16 +54,16 @@ def load_area(connection: Connection, authority: OrganisationId, drive_id: Drive
         f"""
         with here as (
           select st_buffer(st_collect(o.at), %(nearby)s) as near
-          from roadwear.observation o
-          where o.drive_id = %(drive)s and o.authority_id = %(authority)s)
+          from roadwear.observation o join roadwear.run r using (run_id)
+          where o.drive_id = %(drive)s and o.authority_id = %(authority)s and r.mark = 'live')
         {_CURRENT} and o.authority_id = %(authority)s
           and st_intersects(o.at, (select near from here))
         order by o.seen_at, o.observation_id""",  # noqa: S608 - constants of this module
         {"nearby": NEARBY_M, "drive": drive_id, "authority": authority},
     )
     former = connection.execute(
-        "select o.observation_id from roadwear.observation o "
-        "where o.drive_id = %s and o.authority_id = %s",
+        "select o.observation_id from roadwear.observation o join roadwear.run r using (run_id) "
+        "where o.drive_id = %s and o.authority_id = %s and r.mark = 'live'",
         (drive_id, authority),
     )
     seen = tuple(observation_from_row(row) for row in rows)

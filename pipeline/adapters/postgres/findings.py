@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +61,12 @@ def has_findings(connection: Connection, drive_id: DriveId) -> bool:
 
 
 def save_findings(
-    connection: Connection, drive: Drive, findings: Findings, still_keys: Sequence[str]
+    connection: Connection,
+    drive: Drive,
+    findings: Findings,
+    still_keys: Sequence[str],
+    *,
+    kept_since: datetime | None = None,
 ) -> bool:
     """Store all that a run found, and make it the current one of its piece.
 
@@ -69,6 +75,7 @@ def save_findings(
         drive: Whose it is.
         findings: What was found.
         still_keys: Where each still lies in the store.
+        kept_since: When the stills were made, which starts their clock; None for now.
 
     Live runs of the same clip that overlap a live one are superseded; a superseded run that comes
     back is made current again, and its rows, which are still there, are not written twice. A
@@ -158,11 +165,12 @@ def save_findings(
     copy_rows(
         connection,
         "still",
-        _STILL,
+        _STILL if kept_since is None else (*_STILL, "recorded_at"),
         (
             (
                 run.run_id, *owners, s.frame.pts, s.kind, n, s.observation_id, s.taken_at,
                 s.chainage_m, s.width_px, s.height_px, s.bystanders, key,
+                *(() if kept_since is None else (kept_since,)),
             )
             for n, (s, key) in enumerate(zip(findings.stills, still_keys, strict=True))
         ),
@@ -170,8 +178,12 @@ def save_findings(
     return True
 
 
-def load_findings(connection: Connection, run_id: RunId) -> tuple[Drive, Findings, tuple[str, ...]]:
-    """Return what a run found, and where each of its stills lies; the pictures stay there.
+def load_findings(
+    connection: Connection, run_id: RunId
+) -> tuple[Drive, Findings, tuple[str, ...], datetime]:
+    """Return what a run found, where each of its stills lies, and when it was stored.
+
+    The pictures themselves stay where they are.
 
     Args:
         connection: A transaction that acts for the drive's owner or authority.
@@ -231,7 +243,7 @@ def load_findings(connection: Connection, run_id: RunId) -> tuple[Drive, Finding
         cut_at_s=row["cut_at_s"],
         stage_s={},
     )
-    return drive, findings, tuple(one["blob_key"] for one in stills)
+    return drive, findings, tuple(one["blob_key"] for one in stills), row["recorded_at"]
 
 
 def detector_of(stored: Mapping[str, Any]) -> DetectorIdentity:

@@ -166,8 +166,10 @@ class PostgresLedger:
             InputError: There is no such run.
         """
         with self._database.acting_for(owner) as connection:
-            drive, found, still_keys = load_findings(connection, run_id)
-            return save_findings(connection, drive, found.as_live(), still_keys)
+            drive, found, still_keys, kept_since = load_findings(connection, run_id)
+            return save_findings(
+                connection, drive, found.as_live(), still_keys, kept_since=kept_since
+            )
 
     def save_roads(
         self,

@@ -184,7 +184,9 @@ def due_stills(
     rows = connection.execute(
         "select s.blob_key from roadwear.still s join roadwear.run r using (run_id) "
         "where s.owner_id = %(o)s and not exists (select 1 from roadwear.held_drive h "
-        "where h.drive_id = r.drive_id) group by s.blob_key having max(s.recorded_at) < case when "
+        "where h.drive_id = r.drive_id) group by s.blob_key having coalesce(max(s.recorded_at) "
+        # A study that made the same picture again does not prolong it.
+        "filter (where r.mark = 'live'), max(s.recorded_at)) < case when "
         "bool_or(s.observation_id = any(%(s)s)) "
         "then %(d)s::timestamptz else %(u)s::timestamptz end",
         {"o": owner, "u": undecided, "d": decided, "s": list(sightings)},

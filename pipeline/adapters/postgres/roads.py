@@ -102,7 +102,8 @@ def load_unplaced(
     """Return a drive's sightings on its authority's roads, not placed on this network yet."""
     rows = connection.execute(
         "select o.*, st_x(o.at) as easting_m, st_y(o.at) as northing_m "
-        "from roadwear.observation o where o.drive_id = %s and o.authority_id = %s "
+        "from roadwear.observation o join roadwear.run r using (run_id) "
+        "where o.drive_id = %s and o.authority_id = %s and r.mark = 'live' "
         "and not exists (select 1 "
         "from roadwear.observation_road p where p.observation_id = o.observation_id "
         "and p.network_id = %s)",

@@ -30,10 +30,10 @@ _STUDY = (
     "study_id", "owner_id", "person_id", "looks_at", "model", "why", "from_day", "to_day",
     "asked_at",
 )  # fmt: skip
-# The live runs that a study is about: each is a part.
+# The runs that counted when it was asked for, and still do: each is a part.
 _PARTS = """
   from roadwear.study t join roadwear.run r on r.owner_id = t.owner_id
-    and r.state = 'current' and r.mark = 'live'
+    and r.state = 'current' and r.mark = 'live' and r.recorded_at <= t.asked_at
   join roadwear.clip c on c.owner_id = r.owner_id and c.clip_sha256 = r.clip_sha256
     and c.received_at >= t.from_day::timestamp at time zone 'UTC'
     and c.received_at < (t.to_day + 1)::timestamp at time zone 'UTC'
@@ -131,6 +131,16 @@ def load_pictures(connection: Connection, run_id: RunId) -> tuple[KeptPicture, .
         )
         for row in rows
     )
+
+
+def is_kept_here(connection: Connection, part: PartOfStudy) -> bool:
+    """Return whether the footage of a part was handed in, and nobody has removed it since."""
+    row = connection.execute(
+        "select 1 from roadwear.stored_file f where f.owner_id = roadwear.acting_for() "
+        "and f.sha256 = %s and f.gone_at is null",
+        (part.piece.clip_sha256,),
+    ).fetchone()
+    return row is not None
 
 
 def save_part(
@@ -307,14 +317,16 @@ def study_runs(connection: Connection, study: Study) -> dict[DriveId, list[RunId
     """Return a study's runs of footage, by drive.
 
     Left out are those of pieces that were voided since, or looked at anew with another camera or
-    clock; those that count already are not.
+    clock, and those on the roads of another authority, whose queue is not the owner's to change;
+    those that count already are not.
     """
     rows = connection.execute(
         "select s.drive_id, s.run_id from roadwear.study_part p "
         "join roadwear.run s on s.run_id = p.study_run_id "
         "join roadwear.run now on now.owner_id = s.owner_id and now.clip_sha256 = s.clip_sha256 "
         "and now.from_pts = s.from_pts and now.to_pts = s.to_pts and now.state = 'current' "
-        "and now.mark = 'live' where p.study_id = %s and (now.run_id = p.run_id "
+        "and now.mark = 'live' where p.study_id = %s and s.authority_id = s.owner_id "
+        "and (now.run_id = p.run_id "
         "or (now.detector, now.rig, now.clock, now.settings_sha256) = "
         "(s.detector, s.rig, s.clock, s.settings_sha256)) order by 1, 2",
         (study.study_id,),
