@@ -196,6 +196,7 @@ def test_set_up_again_changes_nothing_and_what_is_wrong_is_said() -> None:
         "process-night/process-night has no run ahead",
         "morning/morning has no run ahead",
         "retention/retention has no run ahead",
+        "priorities/priorities has no run ahead",
     ]
 
 
