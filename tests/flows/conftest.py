@@ -4,9 +4,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.ops import set_up
 from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.work import load_all_waiting
@@ -18,6 +21,27 @@ from tests.uplink.serving import add_depot, hand_in, receiving_in
 def _prefect() -> Iterator[None]:
     with prefect_test_harness(server_startup_timeout=90):
         yield
+
+
+@pytest.fixture(scope="module")
+def ready() -> None:
+    """Set Prefect up as an operator does."""
+
+    async def make() -> None:
+        async with get_client() as client:
+            await set_up(client)
+
+    anyio.run(make)
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    """Ask Prefect, which knows no run yet."""
+    with get_client(sync_client=True) as found:
+        # The same footage is the same drive, and the same try of it the same run.
+        for run in found.read_flow_runs():
+            found.request("DELETE", "/flow_runs/{id}", path_params={"id": run.id})
+        yield found
 
 
 @pytest.fixture

@@ -1,22 +1,19 @@
 """A night: in by six, a worker lost at two, queued by half past six; also when clocks change."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
 import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.logging import disable_run_logger
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.states import Running
 
 from flows.in_hand import runs_in_hand
 from flows.morning import tell_of_the_morning
-from flows.ops import set_up
 from flows.process_drive import process_drive
 from flows.process_night import process_night
 from flows.telling import say
@@ -25,10 +22,13 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.work import load_work
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.domain.uk_time import LONDON
 from pipeline.domain.work import WorkKind, promised_by
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-LONDON = ZoneInfo("Europe/London")
+pytestmark = [
+    pytest.mark.usefixtures("ready"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 DECLARED = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prefect.yaml").read_text())
 
 
@@ -55,23 +55,6 @@ class SetClock:
 
     def now(self) -> datetime:
         return self.at.astimezone(UTC)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ready() -> None:
-    async def ready() -> None:
-        async with get_client() as client:
-            await set_up(client)
-
-    anyio.run(ready)
-
-
-@pytest.fixture
-def client() -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as found:
-        for run in found.read_flow_runs():
-            found.request("DELETE", "/flow_runs/{id}", path_params={"id": run.id})
-        yield found
 
 
 @pytest.fixture

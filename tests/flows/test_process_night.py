@@ -1,7 +1,6 @@
 """What waits is handed out, once; what was lost is found; what needs a person is left to them."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -24,27 +23,10 @@ from pipeline.domain.ids import DriveId, OrganisationId
 from pipeline.domain.work import WorkKind
 
 NOTHING = dict.fromkeys(("waiting", "in_hand", "stuck", "lost", "begun", "for_a_person"), 0)
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ready() -> None:
-    """Set Prefect up as an operator does."""
-
-    async def ready() -> None:
-        async with get_client() as client:
-            await set_up(client)
-
-    anyio.run(ready)
-
-
-@pytest.fixture
-def client() -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as found:
-        # The same footage is the same drive, and the same try of it the same run.
-        for run in found.read_flow_runs():
-            found.request("DELETE", "/flow_runs/{id}", path_params={"id": run.id})
-        yield found
+pytestmark = [
+    pytest.mark.usefixtures("ready"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 
 def night() -> dict[str, int]:
