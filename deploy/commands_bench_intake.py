@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.commands_bench import AsJson, show
-from deploy.doors import expected_failures, progress
+from deploy.doors import expected_failures, progress, say
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 
 # Photographs of these sources look along the road: only they can be seen to be upside down.
@@ -136,8 +136,22 @@ def catalogue(
     show(table, as_json=as_json)
 
 
+def county(
+    road_km: Annotated[float, typer.Option(min=50, help="Of its network.")] = 5500.0,
+    vehicles: Annotated[int, typer.Option(min=1, help="With a camera, six hours a day.")] = 20,
+    days: Annotated[int, typer.Option(min=1, help="Of work; 250 are a year.")] = 250,
+    as_json: AsJson = False,
+) -> None:
+    """A year of one county in the database: how large, and how long its questions take."""
+    from deploy.bench_county import County, bench_county  # noqa: PLC0415 - only where needed
+
+    with expected_failures():
+        table = bench_county(County(road_km=road_km, vehicles=vehicles, days=days), say)
+    show(table, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (batch, upload, cards, gate, faults, workers, catalogue):
+    for command in (batch, upload, cards, gate, faults, workers, catalogue, county):
         app.command()(command)
     app.command("round")(bin_round)

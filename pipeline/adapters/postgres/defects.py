@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from pipeline.adapters.postgres.cells import apart, cells_near
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.findings import observation_from_row, point_ewkt
 from pipeline.adapters.postgres.roads import load_road_places
@@ -50,22 +51,29 @@ def lock_authority(connection: Connection, authority: OrganisationId) -> None:
 
 def load_area(connection: Connection, authority: OrganisationId, drive_id: DriveId) -> Area:
     """Return the current live observations near a drive's, with what they were part of."""
+    former = connection.execute(
+        "select o.observation_id, st_x(o.at) as easting_m, st_y(o.at) as northing_m "
+        "from roadwear.observation o join roadwear.run r using (run_id) "
+        "where o.drive_id = %s and o.authority_id = %s and r.mark = 'live'",
+        (drive_id, authority),
+    ).fetchall()
+    places = [GridRef(easting_m=row["easting_m"], northing_m=row["northing_m"]) for row in former]
+    easts, norths = apart({cell for place in places for cell in cells_near(place, NEARBY_M)})
     rows = connection.execute(
         f"""
-        with here as (
+        with here as materialized (
           select st_buffer(st_collect(o.at), %(nearby)s) as near
           from roadwear.observation o join roadwear.run r using (run_id)
           where o.drive_id = %(drive)s and o.authority_id = %(authority)s and r.mark = 'live')
         {_CURRENT} and o.authority_id = %(authority)s
+          and (o.cell_e, o.cell_n) in (select * from unnest(%(easts)s::int[], %(norths)s::int[]))
           and st_intersects(o.at, (select near from here))
         order by o.seen_at, o.observation_id""",  # noqa: S608 - constants of this module
-        {"nearby": NEARBY_M, "drive": drive_id, "authority": authority},
-    )
-    former = connection.execute(
-        "select o.observation_id from roadwear.observation o join roadwear.run r using (run_id) "
-        "where o.drive_id = %s and o.authority_id = %s and r.mark = 'live'",
-        (drive_id, authority),
-    )
+        {
+            "nearby": NEARBY_M, "drive": drive_id, "authority": authority, "easts": easts,
+            "norths": norths,
+        },
+    )  # fmt: skip
     seen = tuple(observation_from_row(row) for row in rows)
     return _area_of(connection, authority, seen, [row["observation_id"] for row in former])
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,20 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from pipeline.adapters.postgres.cells import cells_of_stretches
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.roads import load_road_facts
 from pipeline.domain.condition import PassOver
 from pipeline.domain.ids import DefectId, DriveId, OrganisationId
 from pipeline.domain.observations import Measurement
+from pipeline.domain.places import GridRef
 from pipeline.geometry.growth import size_of_pass
 from pipeline.geometry.strips import right_of
 
 # No camera's coverage is claimed farther to the side.
 _WIDEST_M = 12.0
+# What all waiting defects need at once would not fit into the memory of a small machine.
+_AT_ONCE = 200
 
 
 def load_passes(
@@ -89,28 +93,54 @@ def _looked(
     connection: Connection, defects: Sequence[DefectId], one_way: Collection[DefectId]
 ) -> dict[DefectId, dict[DriveId, datetime]]:
     """Return the drives that looked at each place, and when each began."""
-    rows = connection.execute(
-        "select d.defect_id, d.heading_deg, st_x(d.at) as easting_m, st_y(d.at) as northing_m, "
+    found: dict[DefectId, dict[DriveId, datetime]] = defaultdict(dict)
+    for first in range(0, len(defects), _AT_ONCE):
+        for row in _stretches_near(connection, defects[first : first + _AT_ONCE]):
+            line = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"])))
+            if DefectId(row["defect_id"]) in one_way and _against(line, row["heading_deg"]):
+                continue
+            right_m = right_of(line, np.array([row["easting_m"], row["northing_m"]]))
+            if right_m is not None and -row["left_m"] <= right_m <= row["right_m"]:
+                found[DefectId(row["defect_id"])][DriveId(row["drive_id"])] = row["at"]
+    return found
+
+
+def _stretches_near(
+    connection: Connection, defects: Sequence[DefectId]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the stretches that were looked at near each place, by their squares."""
+    places = connection.execute(
+        "select defect_id, at_e, at_n from roadwear.defect where defect_id = any(%s)",
+        (list(defects),),
+    )
+    near = [
+        (row["defect_id"], *cell)
+        for row in places
+        for cell in cells_of_stretches(
+            GridRef(easting_m=row["at_e"], northing_m=row["at_n"]), _WIDEST_M
+        )
+    ]
+    return connection.execute(
+        "select d.defect_id, d.heading_deg, d.at_e as easting_m, d.at_n as northing_m, "
         "r.drive_id, coalesce((select min(s.from_at) from roadwear.drive_share s "
         "where s.drive_id = r.drive_id and s.authority_id = c.authority_id), "
         "(select f.taken_at from roadwear.drive_fix f where f.drive_id = r.drive_id "
         "order by f.ordinal limit 1)) as at, "
         "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
-        "from roadwear.defect d join roadwear.coverage c on st_dwithin(c.line, d.at, %s) "
-        "join roadwear.run r using (run_id) where d.defect_id = any(%s) and c.reason is null "
-        "and c.authority_id = d.authority_id "
-        "and r.state = 'current' and r.mark = 'live'",
-        (_WIDEST_M, list(defects)),
-    )
-    found: dict[DefectId, dict[DriveId, datetime]] = defaultdict(dict)
-    for row in rows:
-        line = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"])))
-        if DefectId(row["defect_id"]) in one_way and _against(line, row["heading_deg"]):
-            continue
-        right_m = right_of(line, np.array([row["easting_m"], row["northing_m"]]))
-        if right_m is not None and -row["left_m"] <= right_m <= row["right_m"]:
-            found[DefectId(row["defect_id"])][DriveId(row["drive_id"])] = row["at"]
-    return found
+        "from (select distinct w.defect_id, k.run_id, k.ordinal from "
+        "unnest(%s::uuid[], %s::int[], %s::int[]) w (defect_id, cell_e, cell_n) "
+        "join roadwear.coverage_cell k on k.cell_e = w.cell_e and k.cell_n = w.cell_n "
+        "where k.authority_id = roadwear.acting_for()) near "
+        "join roadwear.defect d using (defect_id) "
+        "join roadwear.coverage c using (run_id, ordinal) join roadwear.run r using (run_id) "
+        "where c.reason is null and c.authority_id = d.authority_id "
+        "and st_dwithin(c.line, d.at, %s) and r.state = 'current' and r.mark = 'live' "
+        "order by d.defect_id, at, c.run_id, c.ordinal",
+        (
+            [name for name, _, _ in near], [east for _, east, _ in near],
+            [north for _, _, north in near], _WIDEST_M,
+        ),
+    ).fetchall()  # fmt: skip
 
 
 def _against(line: NDArray[np.float64], heading_deg: float) -> bool:

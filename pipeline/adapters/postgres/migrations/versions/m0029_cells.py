@@ -1,0 +1,21 @@
+"""What camera passes looked at and saw is found by squares of the grid."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0029"
+down_revision = "0028"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    script = Path(__file__).with_name("0029_cells.sql").read_text("utf-8")
+    op.get_bind().connection.cursor().execute(script)
+
+
+def downgrade() -> None:
+    """Refuse: evidence is only ever added."""
+    raise NotImplementedError("restore a backup instead")
