@@ -15,10 +15,12 @@ from pipeline.adapters.roads_file import RoadsRead, read_roads
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import DriveId, organisation_id
 from pipeline.line import (
+    SURE,
     for_authority,
-    gather_drive,
     place_on_roads,
+    refresh_queue,
     standings,
+    whole_of,
     with_stored_camera,
     with_stored_shares,
 )
@@ -82,7 +84,9 @@ def coverage(
     """
     with expected_failures():
         settings = wiring.Settings.from_env()
-        sections, spans = wiring.ledger(settings).coverage_of(authority)
+        sections, spans = wiring.ledger(settings).coverage_of(
+            authority, whole_of=whole_of, sure=SURE
+        )
         policy, _ = wiring.policies(settings).of(organisation_id(authority))
         now = datetime.now(UTC)
         rows = standings(sections, spans, policy.passes, now=now)
@@ -144,13 +148,7 @@ def _place_all(authority: str, settings: wiring.Settings) -> None:
                 placed += found.placed
                 nowhere += found.on_no_road
     if drives:
-        gather_drive(
-            owner,
-            drives[-1],
-            ledger=ledger,
-            policy=wiring.policies(settings).of(owner),
-            settings=settings.line(),
-        )
+        refresh_queue(owner, ledger=ledger, policy=wiring.policies(settings).of(owner))
     say(
         f"{done} drives: {placed} sightings were placed on a section, {nowhere} lie on no "
         "road of this network."

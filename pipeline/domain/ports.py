@@ -170,10 +170,12 @@ class Gathering(Protocol):
     ) -> None:
         """Store what gathering changed."""
 
-    def waiting(self) -> tuple[Defect, ...]:
-        """Return every possible defect that waits for an engineer.
+    def waiting(self, policy_sha256: str) -> tuple[Defect, ...]:
+        """Return the possible defects that wait and whose place in the queue may be another now.
 
-        What was to be watched until today waits again.
+        Those that lie around what this is about, those without a place, and those whose place is
+        by another policy than this one; every one where a whole queue is ranked. What was to be
+        watched until today waits again.
         """
 
     def repaired(self) -> tuple[Defect, ...]:
@@ -189,7 +191,7 @@ class Gathering(Protocol):
         """Return the drives that looked at the place of each defect, and what they saw."""
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
-        """Replace the authority's queue."""
+        """Put possible defects where they belong in the queue; what waits no more leaves it."""
 
     def raise_alerts(self, categories: Sequence[str]) -> None:
         """Raise what is newly in the queue under categories that are possible emergencies."""

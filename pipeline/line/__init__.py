@@ -40,7 +40,7 @@ from pipeline.line.receive import (
     read_card,
 )
 from pipeline.line.roads import RoadsFound, match_track, places_on_roads
-from pipeline.line.sections import standings
+from pipeline.line.sections import SURE, standings, whole_of
 from pipeline.line.settings import LineSettings
 from pipeline.line.sharing import (
     authorities_on,
@@ -53,6 +53,7 @@ from pipeline.line.studies import look_at_pictures, study_piece
 from pipeline.line.survey import Means, survey_piece
 
 __all__ = [
+    "SURE",
     "AllPrivateError",
     "CardFile",
     "CardRules",
@@ -95,6 +96,7 @@ __all__ = [
     "standings",
     "study_piece",
     "survey_piece",
+    "whole_of",
     "with_camera",
     "with_stored_camera",
     "with_stored_shares",

@@ -79,8 +79,8 @@ def _leave_decided_alone(
 
 
 def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> int:
-    """Bring an authority's queue up to date; return how many possible defects are in it."""
-    waiting = desk.waiting()
+    """Rank what waits and may have another place now; return how many possible defects that is."""
+    waiting = desk.waiting(policy.sha256)
     names = [defect.defect_id for defect in waiting]
     desk.save_queue(rank_defects(waiting, desk.roads(names), desk.passes(names), policy=policy))
     desk.raise_alerts(policy.emergencies)

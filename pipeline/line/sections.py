@@ -90,6 +90,11 @@ def _parts(network: RoadNetwork, section: int, points: Array) -> list[tuple[floa
     return [(begin, end)] if begin <= end else [(0.0, end), (begin, length)]
 
 
+def whole_of(length_m: float) -> float:
+    """Return how many metres of a section a pass must have looked at to count."""
+    return WHOLE_SHARE * (length_m - min(_ENDS_M, length_m / 4))
+
+
 def standings(
     sections: Iterable[tuple[RoadSection, float]],
     spans: Iterable[tuple[DriveId, SectionSpan]],
@@ -115,16 +120,13 @@ def standings(
         rule = None if section.hierarchy is None else asked.get(section.hierarchy)
         for along in _directions(section.ways):
             drives = by_direction.get((section.section_id, along), {})
-            passes = [_pass(drive, some) for drive, some in drives.items()]
-            surely = {
-                drive: [span for span in some if span.probability >= SURE]
+            passes = {drive: _pass(drive, some) for drive, some in drives.items()}
+            sure = [
+                passes[drive] if len(surely) == len(some) else _pass(drive, surely)
                 for drive, some in drives.items()
-            }
-            sure = [_pass(drive, some) for drive, some in surely.items() if some]
-            ends_m = min(_ENDS_M, length_m / 4)
-            last, due_at, state = standing_of(
-                sure, rule, whole_m=WHOLE_SHARE * (length_m - ends_m), now=now
-            )
+                if (surely := [span for span in some if span.probability >= SURE])
+            ]
+            last, due_at, state = standing_of(sure, rule, whole_m=whole_of(length_m), now=now)
             if state is PassState.NEVER and length_m < _SHORTEST_M:
                 state = PassState.TOO_SHORT
             rows.append(
@@ -135,7 +137,7 @@ def standings(
                     along=along,
                     length_m=length_m,
                     last=last,
-                    newest=max(passes, key=lambda one: one.at, default=None),
+                    newest=max(passes.values(), key=lambda one: one.at, default=None),
                     due_at=due_at,
                     state=state,
                 )

@@ -11,7 +11,7 @@ from pipeline.adapters.postgres.voiding import load_recent_passes
 from pipeline.domain.coverage import PassState, SectionStanding
 from pipeline.domain.errors import InputError
 from pipeline.domain.ids import OrganisationId
-from pipeline.line import standings
+from pipeline.line import SURE, standings, whole_of
 from pipeline.review.desk import Desk
 from pipeline.review.words import instant_words
 
@@ -68,6 +68,5 @@ def _rows(
         network = roads.network_in_use(connection, authority)
         if network is None:
             return None
-        lengths = tuple(sections.load_lengths(connection, network))
-        spans = sections.load_spans(connection, network)
+        lengths, spans = sections.load_coverage(connection, network, whole_of=whole_of, sure=SURE)
     return standings(lengths, spans, desk.policy(authority)[0].passes, now=now)

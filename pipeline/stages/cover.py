@@ -73,7 +73,8 @@ def merge_stretches(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
         Stretch(from_m=a, to_m=b, reason=None)
         for a, b in _union([(s.from_m, s.to_m) for s in stretches if s.reason is None])
     ]
-    for why in NotLookedReason:
+    said = {s.reason for s in stretches}
+    for why in (reason for reason in NotLookedReason if reason in said):
         spans = _union([(s.from_m, s.to_m) for s in stretches if s.reason is why])
         known = _union([(s.from_m, s.to_m) for s in merged])
         merged += [Stretch(from_m=a, to_m=b, reason=why) for a, b in _without(spans, known)]

@@ -120,8 +120,8 @@ def test_row_security_hides_every_table_from_other_organisations(
     gather(ledger, store_findings(ledger, a_street("one")))
     ledger.make_known("other", "other", "v9")
     tables = [
-        "drive", "drive_fix", "clip", "run", "look_refused", "observation", "coverage", "defect",
-        "membership", "policy", "queue_entry", "vehicle",
+        "drive", "drive_fix", "clip", "run", "look_refused", "observation", "coverage",
+        "coverage_cell", "defect", "membership", "policy", "queue_entry", "vehicle",
     ]  # fmt: skip
 
     assert all(count(database, table) > 0 for table in tables)

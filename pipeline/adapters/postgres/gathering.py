@@ -33,8 +33,11 @@ class PostgresGathering:
         area: Area,
         clock: Clock,
         drive_id: DriveId | None = None,
+        *,
+        ranks_all: bool = False,
     ) -> None:
         """Keep to a transaction, to the area that it holds, and to the drive that it is about."""
+        self._ranks_all = ranks_all
         self._drive_id = drive_id
         self._connection = connection
         self._authority = authority
@@ -54,11 +57,19 @@ class PostgresGathering:
             now=self._clock.now(),
         )
 
-    def waiting(self) -> tuple[Defect, ...]:
-        """Return every possible defect that waits for an engineer."""
+    def waiting(self, policy_sha256: str) -> tuple[Defect, ...]:
+        """Return the possible defects that wait and whose place in the queue may be another now."""
         today = self._clock.now().astimezone(LONDON).date()
         decisions.wake_watched(self._connection, self._authority, today)
-        return defects.load_waiting(self._connection, self._authority)
+        if self._ranks_all:
+            return defects.load_waiting(self._connection, self._authority)
+        return queue_entries.without_their_place(
+            self._connection,
+            self._authority,
+            policy_sha256,
+            names=self.area.before,
+            drive_id=self._drive_id,
+        )
 
     def repaired(self) -> tuple[Defect, ...]:
         """Return the repaired defects that the drive looked at."""
@@ -89,7 +100,7 @@ class PostgresGathering:
         return load_passes(self._connection, self._authority, names)
 
     def save_queue(self, entries: Sequence[QueueEntry]) -> None:
-        """Replace the authority's queue."""
+        """Put possible defects where they belong in the queue; what waits no more leaves it."""
         queue_entries.save_queue(self._connection, self._authority, entries)
 
     def raise_alerts(self, categories: Sequence[str]) -> None:

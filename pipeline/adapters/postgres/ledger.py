@@ -1,6 +1,6 @@
 """The ledger port on PostgreSQL: each method one transaction, for one organisation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -228,9 +228,14 @@ class PostgresLedger:
             sections.save_spans(connection, drive.authority_id, network_id, spans)
 
     def coverage_of(
-        self, authority: str
+        self, authority: str, *, whole_of: Callable[[float], float], sure: float
     ) -> tuple[tuple[tuple[RoadSection, float], ...], tuple[tuple[DriveId, SectionSpan], ...]]:
         """Return the sections of an authority's network with lengths, and what was looked at.
+
+        Args:
+            authority: Whose roads.
+            whole_of: How many metres of a section of some length are the whole of it.
+            sure: How likely it must be that a drive was on the section.
 
         Raises:
             InputError: It has loaded no network.
@@ -243,10 +248,7 @@ class PostgresLedger:
                     f"{authority} has loaded no road network; run: roadwear roads load FILE "
                     f"--authority {authority}"
                 )
-            return (
-                tuple(sections.load_lengths(connection, network_id)),
-                sections.load_spans(connection, network_id),
-            )
+            return sections.load_coverage(connection, network_id, whole_of=whole_of, sure=sure)
 
     @contextmanager
     def gathering(
@@ -263,7 +265,8 @@ class PostgresLedger:
         """Open the transaction in which a queue is ranked anew; nothing is gathered in it."""
         with self._database.acting_for(authority) as connection:
             defects.lock_authority(connection, authority)
-            yield PostgresGathering(connection, authority, Area(observations=()), self._clock)
+            nothing = Area(observations=())
+            yield PostgresGathering(connection, authority, nothing, self._clock, ranks_all=True)
 
     def save_policy(self, authority: OrganisationId, policy: CouncilPolicy, content: bytes) -> None:
         """Store a version of a policy, once."""

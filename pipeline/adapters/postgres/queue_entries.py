@@ -1,12 +1,12 @@
 """The queue, place by place: what a policy proposes for each possible defect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.adapters.postgres.database import Connection
 from pipeline.adapters.postgres.defects import load_defects
 from pipeline.domain.defects import Defect
-from pipeline.domain.ids import DefectId, OrganisationId
+from pipeline.domain.ids import DefectId, DriveId, OrganisationId
 from pipeline.domain.queue import QueueEntry
 from pipeline.domain.roads import Hierarchy
 
@@ -14,9 +14,10 @@ from pipeline.domain.roads import Hierarchy
 def save_queue(
     connection: Connection, authority: OrganisationId, entries: Sequence[QueueEntry]
 ) -> None:
-    """Replace an authority's queue; entries that are as they were are left untouched.
+    """Put possible defects where they belong in an authority's queue; take out what waits no more.
 
-    What an engineer put back into it meanwhile stays in it.
+    Entries that are as they were are left untouched; what an engineer put back into the queue
+    meanwhile stays in it.
     """
     connection.execute(
         "delete from roadwear.queue_entry q where q.authority_id = %s "
@@ -57,6 +58,43 @@ def place_in_queue(
                 for e in entries
             ],
         )  # fmt: skip
+
+
+def without_their_place(
+    connection: Connection,
+    authority: OrganisationId,
+    policy_sha256: str,
+    *,
+    names: Collection[DefectId],
+    drive_id: DriveId | None,
+) -> tuple[Defect, ...]:
+    """Return what waits and has no place in the queue, or may have another than it has.
+
+    Args:
+        connection: A transaction that acts for the authority.
+        authority: Whose queue.
+        names: These, if they wait.
+        policy_sha256: A place by another policy is looked at again.
+        drive_id: So is what lies where this drive looked, in the same square or the next.
+    """
+    rows = connection.execute(
+        """
+        with looked as (
+          select distinct k.cell_e + e as cell_e, k.cell_n + n as cell_n
+          from roadwear.run r join roadwear.coverage c using (run_id),
+            roadwear.cells_of(c.line) k, generate_series(-1, 1) e, generate_series(-1, 1) n
+          where r.drive_id = %(drive)s and c.authority_id = %(authority)s)
+        select d.defect_id from roadwear.defect d
+        left join roadwear.queue_entry q using (defect_id)
+        where d.authority_id = %(authority)s and d.state = 'queued' and d.emptied_at is null
+          and (d.defect_id = any(%(names)s) or q.policy_sha256 is distinct from %(policy)s
+            or (roadwear.cell(d.at_e), roadwear.cell(d.at_n)) in (select * from looked))""",
+        {
+            "authority": authority, "names": list(names), "policy": policy_sha256,
+            "drive": drive_id,
+        },
+    ).fetchall()  # fmt: skip
+    return tuple(load_defects(connection, [row["defect_id"] for row in rows]).values())
 
 
 def load_queue(

@@ -90,7 +90,9 @@ def due_files(
         "    where f.owner_id = s.owner_id and f.sha256 = s.sha256 and f.drive_id is not null)) "
         "and not exists (select 1 from roadwear.clip c join roadwear.standing_hold h "
         "  on h.owner_id = c.owner_id where c.owner_id = s.owner_id and c.clip_sha256 = s.sha256 "
-        "  and not exists (select 1 from roadwear.drive_fix f where f.drive_id = c.drive_id) "
+        # "offset 0": asked of one drive after another, not of every fix that there is.
+        "  and not exists (select 1 from roadwear.drive_fix f where f.drive_id = c.drive_id "
+        "    offset 0) "
         "  and (c.started_at is null or tstzrange(c.started_at, c.started_at "
         "    + make_interval(secs => c.duration_s)) && tstzrange(h.from_at, h.to_at))) "
         "order by s.received_at",

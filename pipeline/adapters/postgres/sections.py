@@ -1,7 +1,11 @@
 """What was looked at, section by section."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
 
 from pipeline.adapters.postgres.database import Connection, copy_rows
 from pipeline.adapters.postgres.roads import section_of
@@ -11,6 +15,25 @@ from pipeline.domain.ids import DriveId, NetworkId, OrganisationId, RunId
 from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import RoadSection
 
+# Of a direction so many spans are read first.
+_NEWEST = 4
+_SPANS = """
+  select s.* from (select x.section_id, w.along from roadwear.road_section x,
+    (values (true), (false)) w (along) where x.network_id = %s) d
+  cross join lateral (
+    select r.drive_id, s.* from roadwear.section_span s join roadwear.run r using (run_id) """
+# A drive that looked at no more than the sum of its spans cannot have looked at the whole.
+_OLDER = """
+  with wanted as (select * from unnest(%(sections)s::text[], %(alongs)s::bool[],
+    %(drives)s::uuid[], %(wholes)s::float8[]) w (section_id, along, newest, whole_m))
+  select s.* from wanted w cross join lateral (
+    select r.drive_id, s.*, sum(s.to_m - s.from_m) filter (where s.reason is null
+      and s.probability >= %(sure)s) over (partition by r.drive_id) as sum_m
+    from roadwear.section_span s join roadwear.run r using (run_id)
+    where s.network_id = %(network)s and s.section_id = w.section_id and s.along = w.along
+      and r.state = 'current' and r.mark = 'live') s
+  where s.sum_m >= w.whole_m or s.drive_id = w.newest
+  order by s.section_id, s.along, s.passed_at, s.run_id, s.ordinal"""
 _SPAN = (
     "network_id", "run_id", "ordinal", "authority_id", "section_id", "along", "from_m", "to_m",
     "reason", "passed_at", "probability",
@@ -64,15 +87,41 @@ def save_spans(
 
 
 def load_spans(
-    connection: Connection, network_id: NetworkId
+    connection: Connection, network_id: NetworkId, wholes: Mapping[str, float], *, sure: float
 ) -> tuple[tuple[DriveId, SectionSpan], ...]:
-    """Return what was looked at on a network by the runs that count."""
-    rows = connection.execute(
-        "select r.drive_id, s.* from roadwear.section_span s join roadwear.run r using (run_id) "
-        "where s.network_id = %s and r.state = 'current' and r.mark = 'live' "
-        "order by s.passed_at, s.run_id, s.ordinal",
-        (network_id,),
-    )
+    """Return what the runs that count looked at, of each direction as much as says how it stands.
+
+    That is the newest drive that came by, and the newest that surely looked at the whole section.
+    A county's year has millions of spans: the newest few of each direction are read, and more
+    only where there is no such drive among them.
+
+    Args:
+        connection: A transaction that acts for the authority.
+        network_id: The network.
+        wholes: Of each section, how many metres are the whole of it.
+        sure: How likely it must be that a drive was on the section.
+    """
+    found = connection.execute(
+        _SPANS + "where s.network_id = %s and s.section_id = d.section_id and s.along = d.along "
+        "and r.state = 'current' and r.mark = 'live' order by s.passed_at desc limit %s) s "
+        "order by s.section_id, s.along, s.passed_at, s.run_id, s.ordinal",
+        (network_id, network_id, _NEWEST),
+    ).fetchall()
+    open_ones, rows = [], []
+    for (section, along), some in groupby(found, key=itemgetter("section_id", "along")):
+        spans = list(some)
+        if _says_all(spans, wholes[section], sure):
+            rows += spans
+        else:
+            open_ones.append((section, along, spans[-1]["drive_id"], wholes[section]))
+    rows += connection.execute(
+        _OLDER,
+        {
+            "network": network_id, "sure": sure, "sections": [one[0] for one in open_ones],
+            "alongs": [one[1] for one in open_ones], "drives": [one[2] for one in open_ones],
+            "wholes": [one[3] for one in open_ones],
+        },
+    ).fetchall()  # fmt: skip
     return tuple(
         (
             DriveId(row["drive_id"]),
@@ -90,6 +139,19 @@ def load_spans(
     )
 
 
+def _says_all(spans: Sequence[Mapping[str, Any]], whole_m: float, sure: float) -> bool:
+    """Return whether the newest spans of a direction say how it stands."""
+    if len(spans) < _NEWEST:
+        return True
+    # Of the first of them there may be more that was not read.
+    metres: dict[UUID, float] = defaultdict(float)
+    for span in spans:
+        if span["drive_id"] != spans[0]["drive_id"]:
+            looked = span["reason"] is None and span["probability"] >= sure
+            metres[span["drive_id"]] += looked * (span["to_m"] - span["from_m"])
+    return max(metres.values(), default=0.0) >= whole_m
+
+
 def load_lengths(
     connection: Connection, network_id: NetworkId
 ) -> Iterator[tuple[RoadSection, float]]:
@@ -101,6 +163,26 @@ def load_lengths(
     )
     for row in rows:
         yield section_of(row), float(row["length_m"])
+
+
+def load_coverage(
+    connection: Connection,
+    network_id: NetworkId,
+    *,
+    whole_of: Callable[[float], float],
+    sure: float,
+) -> tuple[tuple[tuple[RoadSection, float], ...], tuple[tuple[DriveId, SectionSpan], ...]]:
+    """Return every section of a network with its length, and what says how each stands.
+
+    Args:
+        connection: A transaction that acts for the authority.
+        network_id: The network.
+        whole_of: How many metres of a section of some length are the whole of it.
+        sure: How likely it must be that a drive was on the section.
+    """
+    lengths = tuple(load_lengths(connection, network_id))
+    wholes = {section.section_id: whole_of(length_m) for section, length_m in lengths}
+    return lengths, load_spans(connection, network_id, wholes, sure=sure)
 
 
 def _reason(word: str | None) -> NotLookedReason | None:
