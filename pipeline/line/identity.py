@@ -3,15 +3,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.domain.condition import Condition
 from pipeline.domain.defects import ChangeKind, Defect, DefectChange
 from pipeline.domain.errors import RuleError
 from pipeline.domain.identity import IdentityMove, IdentityWord
 from pipeline.domain.ids import DefectId, ObservationId
 from pipeline.domain.policy import CouncilPolicy
 from pipeline.domain.ports import Gathering
-from pipeline.line.gathering import Gathered, gather_defects, rank_defects
+from pipeline.line.gathering import Gathered, conditions_of, gather_defects
 from pipeline.line.settings import LineSettings
 from pipeline.stages.identify import WAITING
+from pipeline.stages.prioritise import prioritise
+
+# The passes over so many are held at once: a county's year of all of them takes gigabytes.
+_AT_ONCE = 500
 
 
 def follow_word(
@@ -82,7 +87,10 @@ def rank_waiting(desk: Gathering, *, policy: CouncilPolicy) -> int:
     """Rank what waits and may have another place now; return how many possible defects that is."""
     waiting = desk.waiting(policy.sha256)
     names = [defect.defect_id for defect in waiting]
-    desk.save_queue(rank_defects(waiting, desk.roads(names), desk.passes(names), policy=policy))
+    conditions: dict[DefectId, Condition] = {}
+    for first in range(0, len(names), _AT_ONCE):
+        conditions |= conditions_of(desk.passes(names[first : first + _AT_ONCE]))
+    desk.save_queue(prioritise(waiting, desk.roads(names), conditions, policy=policy))
     desk.raise_alerts(policy.emergencies)
     return len(waiting)
 

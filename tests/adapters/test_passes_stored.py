@@ -1,5 +1,8 @@
 """Which drives looked at a place, and what is said of a hole that some of them did not see."""
 
+from datetime import UTC, datetime, timedelta
+
+import psycopg
 import pytest
 
 from pipeline.adapters.clock_system import SystemClock
@@ -7,6 +10,7 @@ from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.passes import load_passes
 from pipeline.adapters.postgres.queue_entries import load_queue
+from pipeline.adapters.postgres.retention import forget_tracks
 from pipeline.domain.condition import PassOver
 from pipeline.domain.footage import Drive
 from pipeline.domain.ids import organisation_id
@@ -121,3 +125,35 @@ def test_a_hole_that_has_grown_is_as_wide_as_it_is_now(
     with database.acting_for(DEPOT) as connection:
         [(_, defect)] = load_queue(connection, DEPOT)
     assert defect.width_m.value == pytest.approx(0.81, abs=0.01)
+
+
+def test_passes_whose_track_is_forgotten_still_count_at_the_time_that_they_were(
+    ledger: PostgresLedger, database: Database
+) -> None:
+    for day in range(3):
+        drive_over(ledger, day, sees=(0.0, 1.0))
+    drive_over(ledger, 3, sees=(1.0,))
+    before = of_the_hole(database)
+
+    with database.acting_for(DEPOT) as connection:
+        forgotten = forget_tracks(connection, datetime.now(UTC) + timedelta(days=31))
+    drive_over(ledger, 4, sees=(1.0,))
+    after = of_the_hole(database)
+
+    assert len(forgotten) == 4
+    assert after[0][:4] == before[0]
+    assert [one.seen for one in after[0]] == [True] * 3 + [False] * 2
+
+
+def test_a_drive_whose_track_left_nothing_is_placed_in_time_by_its_files(
+    ledger: PostgresLedger, database: Database, database_urls: tuple[str, str]
+) -> None:
+    drive_over(ledger, 0, sees=(0.0, 1.0))
+    drive_over(ledger, 1, sees=(1.0,))
+    with psycopg.connect(database_urls[0]) as connection:
+        connection.execute("select set_config('roadwear.organisation', %s, true)", (str(DEPOT),))
+        connection.execute("delete from roadwear.drive_fix")
+
+    drive_over(ledger, 2, sees=(1.0,))
+
+    assert [one.seen for one in of_the_hole(database)[0]].count(False) == 2

@@ -238,8 +238,8 @@ def load_driven_cameras(
         fleet_number: Of one vehicle; "" for all.
     """
     rows = connection.execute(
-        "select v.fleet_number, d.drive_id, c.rig, (select min(f.taken_at) "
-        "from roadwear.drive_fix f where f.drive_id = d.drive_id) as driven_at "
+        "select v.fleet_number, d.drive_id, c.rig, "
+        "roadwear.began_at(d.drive_id) as driven_at "
         "from roadwear.camera_in_use c "
         "join roadwear.drive d using (drive_id) join roadwear.vehicle v using (vehicle_id) "
         "where d.owner_id = %s and (%s = '' or v.fleet_number = %s) "

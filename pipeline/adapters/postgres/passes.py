@@ -93,7 +93,7 @@ def _looked(
     connection: Connection, defects: Sequence[DefectId], one_way: Collection[DefectId]
 ) -> dict[DefectId, dict[DriveId, datetime]]:
     """Return the drives that looked at each place, and when each began."""
-    found: dict[DefectId, dict[DriveId, datetime]] = defaultdict(dict)
+    found: dict[DefectId, set[DriveId]] = defaultdict(set)
     for first in range(0, len(defects), _AT_ONCE):
         for row in _stretches_near(connection, defects[first : first + _AT_ONCE]):
             line = shapely.get_coordinates(shapely.from_wkb(bytes(row["wkb"])))
@@ -101,8 +101,23 @@ def _looked(
                 continue
             right_m = right_of(line, np.array([row["easting_m"], row["northing_m"]]))
             if right_m is not None and -row["left_m"] <= right_m <= row["right_m"]:
-                found[DefectId(row["defect_id"])][DriveId(row["drive_id"])] = row["at"]
-    return found
+                found[DefectId(row["defect_id"])].add(DriveId(row["drive_id"]))
+    began = _began(connection, sorted({drive for drives in found.values() for drive in drives}))
+    return defaultdict(
+        dict, {name: {drive: began[drive] for drive in drives} for name, drives in found.items()}
+    )
+
+
+def _began(connection: Connection, drives: Sequence[DriveId]) -> dict[DriveId, datetime]:
+    """Return when each drive began, or came to the authority's roads."""
+    rows = connection.execute(
+        "select d.drive_id, coalesce((select min(s.from_at) from roadwear.drive_share s "
+        "where s.drive_id = d.drive_id and s.authority_id = roadwear.acting_for()), "
+        "roadwear.began_at(d.drive_id)) as at "
+        "from unnest(%s::uuid[]) d (drive_id)",
+        (list(drives),),
+    )
+    return {DriveId(row["drive_id"]): row["at"] for row in rows}
 
 
 def _stretches_near(
@@ -122,10 +137,7 @@ def _stretches_near(
     ]
     return connection.execute(
         "select d.defect_id, d.heading_deg, d.at_e as easting_m, d.at_n as northing_m, "
-        "r.drive_id, coalesce((select min(s.from_at) from roadwear.drive_share s "
-        "where s.drive_id = r.drive_id and s.authority_id = c.authority_id), "
-        "(select f.taken_at from roadwear.drive_fix f where f.drive_id = r.drive_id "
-        "order by f.ordinal limit 1)) as at, "
+        "r.drive_id, "
         "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
         "from (select distinct w.defect_id, k.run_id, k.ordinal from "
         "unnest(%s::uuid[], %s::int[], %s::int[]) w (defect_id, cell_e, cell_n) "
@@ -135,7 +147,7 @@ def _stretches_near(
         "join roadwear.coverage c using (run_id, ordinal) join roadwear.run r using (run_id) "
         "where c.reason is null and c.authority_id = d.authority_id "
         "and st_dwithin(c.line, d.at, %s) and r.state = 'current' and r.mark = 'live' "
-        "order by d.defect_id, at, c.run_id, c.ordinal",
+        "order by d.defect_id, c.run_id, c.ordinal",
         (
             [name for name, _, _ in near], [east for _, east, _ in near],
             [north for _, _, north in near], _WIDEST_M,

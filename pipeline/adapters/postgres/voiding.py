@@ -162,8 +162,7 @@ def load_camera_pass(
             (select min(s.from_at) from roadwear.drive_share s
              where s.drive_id = d.drive_id and s.authority_id = %s),
             d.started_at,
-            (select f.taken_at from roadwear.drive_fix f where f.drive_id = d.drive_id
-             order by f.ordinal limit 1)) as began_at,
+            roadwear.began_at(d.drive_id)) as began_at,
           (select min(c.received_at) from roadwear.clip c
            where c.drive_id = d.drive_id) as received_at
         from roadwear.drive d left join roadwear.vehicle v using (vehicle_id)

@@ -62,3 +62,36 @@ drop index roadwear.span_of_section;
 -- What is asked about a day, a week or a hold's hours.
 create index run_by_time on roadwear.run (owner_id, recorded_at);
 create index fix_by_time on roadwear.drive_fix using brin (taken_at);
+
+-- When a drive began is known for longer than its track: what it looked at is evidence for years.
+alter table roadwear.drive add column tracked_from timestamptz;
+create or replace function roadwear.forget_tracks(at timestamptz, otherwise_days int)
+  returns table (forgotten uuid) language plpgsql security definer
+  set search_path = roadwear, public as $$
+begin
+  return query
+    with due as (
+      select d.drive_id from roadwear.drive d
+      where d.owner_id = roadwear.acting_for()
+        and d.recorded_at < at - make_interval(days => days_kept('track', otherwise_days))
+        and not exists (select 1 from roadwear.held_drive h where h.drive_id = d.drive_id)
+    ), gone as (
+      delete from roadwear.drive_fix f using due where f.drive_id = due.drive_id
+      returning f.drive_id, f.taken_at
+    ), began as (
+      select gone.drive_id, min(gone.taken_at) as first_at from gone group by gone.drive_id
+    ), kept as (
+      update roadwear.drive d set tracked_from = began.first_at
+      from began where d.drive_id = began.drive_id and d.tracked_from is null
+    )
+    select began.drive_id from began;
+end $$;
+-- Of tracks that were forgotten before this: by the clock of the camera, or when its files came.
+create function roadwear.began_at(drive uuid) returns timestamptz language sql stable as $$
+  select coalesce(
+    (select f.taken_at from roadwear.drive_fix f where f.drive_id = drive order by f.ordinal
+     limit 1),
+    (select coalesce(d.tracked_from, d.started_at) from roadwear.drive d
+     where d.drive_id = drive),
+    (select coalesce(min(c.started_at), min(c.received_at)) from roadwear.clip c
+     where c.drive_id = drive)) $$;
