@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from pipeline.domain.looks import NotLookedReason
 from pipeline.domain.roads import RoadSection
 
 # Of a direction so many spans are read first.
-_NEWEST = 4
+_NEWEST = 3
 _SPANS = """
   select s.* from (select x.section_id, w.along from roadwear.road_section x,
     (values (true), (false)) w (along) where x.network_id = %s) d
@@ -107,12 +107,13 @@ def load_spans(
         "order by s.section_id, s.along, s.passed_at, s.run_id, s.ordinal",
         (network_id, network_id, _NEWEST),
     ).fetchall()
-    open_ones, rows = [], []
+    open_ones: list[tuple[str, bool, UUID, float]] = []
+    rows: list[dict[str, Any]] = []
     for (section, along), some in groupby(found, key=itemgetter("section_id", "along")):
         spans = list(some)
-        if _says_all(spans, wholes[section], sure):
-            rows += spans
-        else:
+        telling = _telling(spans, wholes[section], sure)
+        rows += telling
+        if not telling:
             open_ones.append((section, along, spans[-1]["drive_id"], wholes[section]))
     rows += connection.execute(
         _OLDER,
@@ -139,17 +140,37 @@ def load_spans(
     )
 
 
-def _says_all(spans: Sequence[Mapping[str, Any]], whole_m: float, sure: float) -> bool:
-    """Return whether the newest spans of a direction say how it stands."""
+def _telling(
+    spans: Sequence[dict[str, Any]], whole_m: float, sure: float
+) -> Sequence[dict[str, Any]]:
+    """Return those of the newest spans of a direction that say how it stands; none if they do not.
+
+    They are those of the newest drive that surely looked at the whole, and of what came after it.
+    """
     if len(spans) < _NEWEST:
-        return True
-    # Of the first of them there may be more that was not read.
-    metres: dict[UUID, float] = defaultdict(float)
+        return spans
+    looked: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for span in spans:
-        if span["drive_id"] != spans[0]["drive_id"]:
-            looked = span["reason"] is None and span["probability"] >= sure
-            metres[span["drive_id"]] += looked * (span["to_m"] - span["from_m"])
-    return max(metres.values(), default=0.0) >= whole_m
+        # Of the first drive there may be more that was not read.
+        if (
+            span["drive_id"] != spans[0]["drive_id"]
+            and span["reason"] is None
+            and span["probability"] >= sure
+        ):
+            looked[span["drive_id"]].append(span)
+    whole_at = [some[-1]["passed_at"] for some in looked.values() if _metres(some) >= whole_m]
+    if not whole_at:
+        return ()
+    later = {span["drive_id"] for span in spans if span["passed_at"] >= max(whole_at)}
+    return [span for span in spans if span["drive_id"] in later]
+
+
+def _metres(spans: Sequence[Mapping[str, Any]]) -> float:
+    """Return what spans make up; 0 where some lie over others, which is for others to tell."""
+    ordered = sorted((span["from_m"], span["to_m"]) for span in spans)
+    if any(after[0] < before[1] for before, after in pairwise(ordered)):
+        return 0.0
+    return float(sum(to_m - from_m for from_m, to_m in ordered))
 
 
 def load_lengths(

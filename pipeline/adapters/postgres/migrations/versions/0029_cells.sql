@@ -62,6 +62,15 @@ drop index roadwear.span_of_section;
 -- What is asked about a day, a week or a hold's hours.
 create index run_by_time on roadwear.run (owner_id, recorded_at);
 create index fix_by_time on roadwear.drive_fix using brin (taken_at);
+-- Hold by hold, and of each the fixes of its hours alone ("offset 0": in this order).
+create or replace view roadwear.held_drive with (security_invoker = true) as
+  select distinct near.drive_id, h.owner_id from roadwear.standing_hold h
+  cross join lateral (
+    select f.drive_id from roadwear.drive_fix f
+    where f.owner_id = h.owner_id and f.taken_at between h.from_at and h.to_at
+      and ST_DistanceSphere(ST_MakePoint(f.lon_deg, f.lat_deg),
+        ST_MakePoint(h.lon_deg, h.lat_deg)) <= h.radius_m
+    offset 0) near;
 
 -- When a drive began is known for longer than its track: what it looked at is evidence for years.
 alter table roadwear.drive add column tracked_from timestamptz;
