@@ -207,14 +207,18 @@ def bench_county(county: County, on_step: Callable[[str], None]) -> dict[str, di
             sizes = _sizes(connection)
         asked = _ask(house, on_step)
     return {
-        **sizes,
-        "the whole": {
+        "county": {
             "drives": county.drives,
             "filling, s": round(filled),
             "vacuum of all, s": round(vacuumed),
-            "GB": round(sum(one.get("GB", 0.0) for one in sizes.values()), 2),
-        },
-        **asked,
+            "all tables, GB": round(sum(one["GB"] for one in sizes.values()), 2),
+            **{
+                f"{table}: {what}": value
+                for table, one in sizes.items()
+                for what, value in one.items()
+            },
+            **asked,
+        }
     }
 
 
@@ -266,7 +270,7 @@ def _sizes(connection: psycopg.Connection) -> dict[str, dict[str, float]]:
     }
 
 
-def _ask(house: House, on_step: Callable[[str], None]) -> dict[str, dict[str, float]]:
+def _ask(house: House, on_step: Callable[[str], None]) -> dict[str, float]:
     """Ask what the pages, the line and the nights ask; return the times."""
     settings = house.settings
     ledger = wiring.ledger(settings)
@@ -294,7 +298,7 @@ def _ask(house: House, on_step: Callable[[str], None]) -> dict[str, dict[str, fl
     for name, question in _questions(house, one).items():
         times[name] = _timed(partial(_in_time, house, question))
         on_step(f"{name}: {1000 * times[name]:.1f} ms")
-    return {name: {"median, ms": round(1000 * took, 1)} for name, took in times.items()}
+    return {f"{name}, median ms": round(1000 * took, 1) for name, took in times.items()}
 
 
 def _hold() -> Hold:
