@@ -1,7 +1,7 @@
 """A year of one county in the database: how large it is, and how long its questions take.
 
-The rows are made by PostgreSQL, as many of each kind as the line writes for so many metres of road
-(measured, see `docs/capacity.md`); the questions are those of the pages, of the line and of the
+The rows are made by PostgreSQL, in the form in which the line writes them; how many there are is
+assumed (see `docs/capacity.md`). The questions are those of the pages, of the line and of the
 nightly flows, asked by the application's role under row security.
 """
 
@@ -29,10 +29,9 @@ from pipeline.adapters.postgres.queue_pages import Wanted
 from pipeline.adapters.postgres.street_finds import load_passes_of
 from pipeline.adapters.postgres.tiles import load_tile
 from pipeline.adapters.postgres.work import load_done, load_effort
-from pipeline.adapters.private_cluster import PrivateCluster
 from pipeline.domain.defects import Defect
 from pipeline.domain.errors import OutageError
-from pipeline.domain.ids import DefectId, DriveId, NetworkId, organisation_id
+from pipeline.domain.ids import DriveId, NetworkId, organisation_id
 from pipeline.domain.keeping import Hold
 from pipeline.domain.places import GridRef, LonLat
 from pipeline.domain.street import Claim
@@ -187,11 +186,13 @@ def bench_county(county: County, on_step: Callable[[str], None]) -> dict[str, di
         county: How large.
         on_step: Told what goes on.
 
-    A question that is not answered within five minutes is given up, and told as infinite.
+    A query that takes five minutes is given up, and what asked it told as infinite.
+
+    Raises:
+        OutageError: The database does not answer.
     """
     with bench_house() as house:
-        known = PrivateCluster(house.folder).start()
-        with psycopg.connect(known.admin_url, autocommit=True) as connection:
+        with psycopg.connect(house.cluster.start().admin_url, autocommit=True) as connection:
             began = time.monotonic()
             _fill(house, connection, county, on_step)
             filled = time.monotonic() - began
@@ -244,7 +245,8 @@ def _fill(
     # What refers to what was made here: nobody has to look it up again.
     connection.execute("set session_replication_role = replica")
     for filling in (*_SECTIONS, drives, _RUNS, *_DRIVEN, *_FOUND):
-        on_step(" ".join(filling.split())[:60])
+        table = next(w for w in filling.split() if w.startswith(("roadwear.", "bench_")))
+        on_step(f"filling {table.removeprefix('roadwear.')}")
         connection.execute(filling, keys)
         if filling == _FOUND[0]:
             connection.execute("create index on bench_defect (section)")
@@ -282,10 +284,8 @@ def _ask(house: House, on_step: Callable[[str], None]) -> dict[str, float]:
             "select drive_id from roadwear.drive where owner_id = %s "
             "order by recorded_at desc limit 1", (_OWNER,),
         ).fetchall()  # fmt: skip
-        one = defects.load_defect(connection, _one_queued(connection))
+        one = defects.load_waiting(connection, _OWNER)[0]
         retention.add_hold(connection, _hold())
-    if one is None:
-        raise LookupError("nothing was found")
     times = {"all ranked anew (priorities)": refreshed}
     on_step(f"ranked in {refreshed:.1f} s")
     times["a drive gathered and ranked"] = _timed(
@@ -311,16 +311,6 @@ def _hold() -> Hold:
     )  # fmt: skip
 
 
-def _one_queued(connection: Connection) -> DefectId:
-    row = connection.execute(
-        "select defect_id from roadwear.defect where authority_id = %s and state = 'queued' "
-        "order by defect_id limit 1", (_OWNER,),
-    ).fetchone()  # fmt: skip
-    if row is None:
-        raise LookupError("nothing is queued")
-    return DefectId(row["defect_id"])
-
-
 def _questions(house: House, one: Defect) -> Mapping[str, Callable[[Connection], object]]:
     now = datetime.now(UTC)
     grid = wiring.grid_now()
@@ -333,7 +323,9 @@ def _questions(house: House, one: Defect) -> Mapping[str, Callable[[Connection],
         return None if frame is None else load_tile(connection, _OWNER, frame, zoom)
 
     def coverage(connection: Connection) -> object:
-        lengths, spans = sections.load_coverage(connection, network, whole_of=whole_of, sure=SURE)
+        lengths, spans = sections.load_coverage(
+            connection, network, whole_of=whole_of, sure=SURE, now=now
+        )
         return standings(lengths, spans, rules.passes, now=now)
 
     return {
@@ -370,8 +362,10 @@ def _timed(question: Callable[[], object], *, times: int = _TIMES) -> float:
         began = time.monotonic()
         try:
             question()
-        except (QueryCanceled, OutageError):
-            return math.inf
+        except OutageError as error:
+            if isinstance(error.__cause__, QueryCanceled):
+                return math.inf
+            raise
         took.append(time.monotonic() - began)
         if sum(took) > _ENOUGH_S:
             break

@@ -84,11 +84,11 @@ def coverage(
     """
     with expected_failures():
         settings = wiring.Settings.from_env()
+        now = datetime.now(UTC)
         sections, spans = wiring.ledger(settings).coverage_of(
-            authority, whole_of=whole_of, sure=SURE
+            authority, whole_of=whole_of, sure=SURE, now=now
         )
         policy, _ = wiring.policies(settings).of(organisation_id(authority))
-        now = datetime.now(UTC)
         rows = standings(sections, spans, policy.passes, now=now)
         if out is not None:
             write_standings(rows, out)

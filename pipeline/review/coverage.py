@@ -68,5 +68,7 @@ def _rows(
         network = roads.network_in_use(connection, authority)
         if network is None:
             return None
-        lengths, spans = sections.load_coverage(connection, network, whole_of=whole_of, sure=SURE)
+        lengths, spans = sections.load_coverage(
+            connection, network, whole_of=whole_of, sure=SURE, now=now
+        )
     return standings(lengths, spans, desk.policy(authority)[0].passes, now=now)

@@ -1,7 +1,7 @@
 """The database: who sees what, what can be changed, and what a second look does."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -12,6 +12,7 @@ from pipeline.adapters.postgres.database import Database, migrate
 from pipeline.adapters.postgres.defects import load_defect
 from pipeline.adapters.postgres.ledger import PostgresLedger
 from pipeline.adapters.postgres.queue_entries import load_queue
+from pipeline.adapters.postgres.retention import forget_tracks
 from pipeline.domain.camera import FoundCamera
 from pipeline.domain.errors import InputError, OutageError
 from pipeline.domain.ids import DefectId, OrganisationId, organisation_id
@@ -227,6 +228,9 @@ def test_what_is_found_of_a_camera_is_stored_once_and_for_all(
     assert count(database, "camera_found", OTHER) == 0
     [driven] = ledger.driven_cameras("depot", "")
     assert (driven.drive_id, driven.rig) == (drive.drive_id, found.rig)
+    assert ledger.driven_cameras("depot", driven.vehicle) == (driven,)
+    with database.acting_for(DEPOT) as connection:
+        assert forget_tracks(connection, datetime.now(UTC) + timedelta(days=31))
     assert ledger.driven_cameras("depot", driven.vehicle) == (driven,)
     assert ledger.driven_cameras("depot", "another") == ledger.driven_cameras("other", "") == ()
     with pytest.raises(psycopg.Error), database.acting_for(DEPOT) as connection:

@@ -129,12 +129,12 @@ def test_what_runs_looked_at_on_a_network_is_stored_once_and_seen_by_its_authori
     ledger.save_spans(drive, network_id, {run: [span]})
     ledger.save_spans(drive, network_id, {run: [replace(span, to_m=10)]})
 
-    sections, spans = ledger.coverage_of("depot", whole_of=whole_of, sure=SURE)
+    sections, spans = ledger.coverage_of("depot", whole_of=whole_of, sure=SURE, now=NOON)
     assert [(section.section_id, round(length)) for section, length in sections] == [("main", 30)]
     assert spans == ((drive.drive_id, span),)
     assert ledger.load_unlaid(drive, network_id, "test") == {}
     with database.acting_for(DEPOT) as connection:
         connection.execute("update roadwear.run set state = 'void'")
-    assert ledger.coverage_of("depot", whole_of=whole_of, sure=SURE)[1] == ()
+    assert ledger.coverage_of("depot", whole_of=whole_of, sure=SURE, now=NOON)[1] == ()
     with pytest.raises(InputError, match="roadwear roads load"):
-        ledger.coverage_of("other", whole_of=whole_of, sure=SURE)
+        ledger.coverage_of("other", whole_of=whole_of, sure=SURE, now=NOON)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from pipeline.adapters.postgres import agreements, defects, intake, roads, sections
 from pipeline.adapters.postgres.database import Database
@@ -228,7 +228,7 @@ class PostgresLedger:
             sections.save_spans(connection, drive.authority_id, network_id, spans)
 
     def coverage_of(
-        self, authority: str, *, whole_of: Callable[[float], float], sure: float
+        self, authority: str, *, whole_of: Callable[[float], float], sure: float, now: datetime
     ) -> tuple[tuple[tuple[RoadSection, float], ...], tuple[tuple[DriveId, SectionSpan], ...]]:
         """Return the sections of an authority's network with lengths, and what was looked at.
 
@@ -236,6 +236,7 @@ class PostgresLedger:
             authority: Whose roads.
             whole_of: How many metres of a section of some length are the whole of it.
             sure: How likely it must be that a drive was on the section.
+            now: The present.
 
         Raises:
             InputError: It has loaded no network.
@@ -248,7 +249,9 @@ class PostgresLedger:
                     f"{authority} has loaded no road network; run: roadwear roads load FILE "
                     f"--authority {authority}"
                 )
-            return sections.load_coverage(connection, network_id, whole_of=whole_of, sure=sure)
+            return sections.load_coverage(
+                connection, network_id, whole_of=whole_of, sure=sure, now=now
+            )
 
     @contextmanager
     def gathering(

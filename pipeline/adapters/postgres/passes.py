@@ -137,8 +137,7 @@ def _stretches_near(
     ]
     return connection.execute(
         "select d.defect_id, d.heading_deg, d.at_e as easting_m, d.at_n as northing_m, "
-        "r.drive_id, "
-        "c.left_m, c.right_m, st_asbinary(c.line) as wkb "
+        "r.drive_id, c.left_m, c.right_m, st_asbinary(c.line) as wkb "
         "from (select distinct w.defect_id, k.run_id, k.ordinal from "
         "unnest(%s::uuid[], %s::int[], %s::int[]) w (defect_id, cell_e, cell_n) "
         "join roadwear.coverage_cell k on k.cell_e = w.cell_e and k.cell_n = w.cell_n "

@@ -73,8 +73,8 @@ def without_their_place(
     Args:
         connection: A transaction that acts for the authority.
         authority: Whose queue.
-        names: These, if they wait.
         policy_sha256: A place by another policy is looked at again.
+        names: These too, if they wait.
         drive_id: So is what lies where this drive looked, in the same square or the next.
     """
     rows = connection.execute(

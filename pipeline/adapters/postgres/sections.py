@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
@@ -17,12 +18,16 @@ from pipeline.domain.roads import RoadSection
 
 # Of a direction so many spans are read first.
 _NEWEST = 3
-_SPANS = """
+_LATEST = """
   select s.* from (select x.section_id, w.along from roadwear.road_section x,
-    (values (true), (false)) w (along) where x.network_id = %s) d
+    (values (true), (false)) w (along) where x.network_id = %(network)s) d
   cross join lateral (
-    select r.drive_id, s.* from roadwear.section_span s join roadwear.run r using (run_id) """
-# A drive that looked at no more than the sum of its spans cannot have looked at the whole.
+    select r.drive_id, s.* from roadwear.section_span s join roadwear.run r using (run_id)
+    where s.network_id = %(network)s and s.section_id = d.section_id and s.along = d.along
+      and r.state = 'current' and r.mark = 'live'
+    order by s.passed_at desc limit %(newest)s) s
+  order by s.section_id, s.along, s.passed_at, s.run_id, s.ordinal"""
+# A drive whose spans together are shorter than the whole has not looked at the whole.
 _OLDER = """
   with wanted as (select * from unnest(%(sections)s::text[], %(alongs)s::bool[],
     %(drives)s::uuid[], %(wholes)s::float8[]) w (section_id, along, newest, whole_m))
@@ -86,8 +91,13 @@ def save_spans(
     )  # fmt: skip
 
 
-def load_spans(
-    connection: Connection, network_id: NetworkId, wholes: Mapping[str, float], *, sure: float
+def _load_spans(
+    connection: Connection,
+    network_id: NetworkId,
+    wholes: Mapping[str, float],
+    *,
+    sure: float,
+    now: datetime,
 ) -> tuple[tuple[DriveId, SectionSpan], ...]:
     """Return what the runs that count looked at, of each direction as much as says how it stands.
 
@@ -100,18 +110,14 @@ def load_spans(
         network_id: The network.
         wholes: Of each section, how many metres are the whole of it.
         sure: How likely it must be that a drive was on the section.
+        now: The present: a pass whose clock is ahead of it does not count.
     """
-    found = connection.execute(
-        _SPANS + "where s.network_id = %s and s.section_id = d.section_id and s.along = d.along "
-        "and r.state = 'current' and r.mark = 'live' order by s.passed_at desc limit %s) s "
-        "order by s.section_id, s.along, s.passed_at, s.run_id, s.ordinal",
-        (network_id, network_id, _NEWEST),
-    ).fetchall()
+    found = connection.execute(_LATEST, {"network": network_id, "newest": _NEWEST}).fetchall()
     open_ones: list[tuple[str, bool, UUID, float]] = []
     rows: list[dict[str, Any]] = []
     for (section, along), some in groupby(found, key=itemgetter("section_id", "along")):
         spans = list(some)
-        telling = _telling(spans, wholes[section], sure)
+        telling = _telling(spans, wholes[section], sure=sure, now=now)
         rows += telling
         if not telling:
             open_ones.append((section, along, spans[-1]["drive_id"], wholes[section]))
@@ -141,7 +147,7 @@ def load_spans(
 
 
 def _telling(
-    spans: Sequence[dict[str, Any]], whole_m: float, sure: float
+    spans: Sequence[dict[str, Any]], whole_m: float, *, sure: float, now: datetime
 ) -> Sequence[dict[str, Any]]:
     """Return those of the newest spans of a direction that say how it stands; none if they do not.
 
@@ -158,7 +164,11 @@ def _telling(
             and span["probability"] >= sure
         ):
             looked[span["drive_id"]].append(span)
-    whole_at = [some[-1]["passed_at"] for some in looked.values() if _metres(some) >= whole_m]
+    whole_at = [
+        some[-1]["passed_at"]
+        for some in looked.values()
+        if _metres(some) >= whole_m and some[-1]["passed_at"] <= now
+    ]
     if not whole_at:
         return ()
     later = {span["drive_id"] for span in spans if span["passed_at"] >= max(whole_at)}
@@ -173,7 +183,7 @@ def _metres(spans: Sequence[Mapping[str, Any]]) -> float:
     return float(sum(to_m - from_m for from_m, to_m in ordered))
 
 
-def load_lengths(
+def _load_lengths(
     connection: Connection, network_id: NetworkId
 ) -> Iterator[tuple[RoadSection, float]]:
     """Yield every section of a network with its length, by street and section."""
@@ -192,6 +202,7 @@ def load_coverage(
     *,
     whole_of: Callable[[float], float],
     sure: float,
+    now: datetime,
 ) -> tuple[tuple[tuple[RoadSection, float], ...], tuple[tuple[DriveId, SectionSpan], ...]]:
     """Return every section of a network with its length, and what says how each stands.
 
@@ -200,10 +211,11 @@ def load_coverage(
         network_id: The network.
         whole_of: How many metres of a section of some length are the whole of it.
         sure: How likely it must be that a drive was on the section.
+        now: The present.
     """
-    lengths = tuple(load_lengths(connection, network_id))
+    lengths = tuple(_load_lengths(connection, network_id))
     wholes = {section.section_id: whole_of(length_m) for section, length_m in lengths}
-    return lengths, load_spans(connection, network_id, wholes, sure=sure)
+    return lengths, _load_spans(connection, network_id, wholes, sure=sure, now=now)
 
 
 def _reason(word: str | None) -> NotLookedReason | None:

@@ -5,8 +5,8 @@ create function roadwear.cell(metres double precision) returns int
   language sql immutable parallel safe return floor(metres / 250)::int;
 
 alter table roadwear.observation
-  add column cell_e int generated always as (floor(ST_X(at) / 250)::int) stored,
-  add column cell_n int generated always as (floor(ST_Y(at) / 250)::int) stored;
+  add column cell_e int generated always as (roadwear.cell(ST_X(at))) stored,
+  add column cell_n int generated always as (roadwear.cell(ST_Y(at))) stored;
 create index observation_in_cell on roadwear.observation (authority_id, cell_e, cell_n);
 
 -- The squares in which a stretch has a point, one at least every 25 m along it.
