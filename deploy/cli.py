@@ -27,6 +27,7 @@ from deploy import (
     commands_retention,
     commands_rig,
     commands_roads,
+    commands_rota,
     commands_study,
     commands_token,
 )
@@ -56,6 +57,7 @@ app.add_typer(commands_records.app, name="records", help="What the council holds
 app.add_typer(commands_retention.app, name="retention", help="How long things are kept.")
 app.add_typer(commands_rig.app, name="rig", help="How a camera sits on its vehicle.")
 app.add_typer(commands_roads.app, name="roads", help="The road network.")
+app.add_typer(commands_rota.app, name="rota", help="On which days vehicles are out.")
 app.add_typer(commands_study.app, name="study", help="What another model would have found.")
 app.add_typer(commands_token.app, name="token", help="Keys of systems outside.")
 app.command()(commands_practice.practice)

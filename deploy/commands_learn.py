@@ -78,10 +78,7 @@ def report(
             )  # fmt: skip
     Console(width=120).print(shown)
     for d in changed:
-        print(
-            f"DRIFT  {d.by} {d.group}: right in {d.before.share:.0%} of {d.before.judged} before, "
-            f"{d.since.share:.0%} of {d.since.judged} in the last {days} days (p = {d.p_value:.1g})"
-        )
+        print(f"DRIFT  {d.sentence(days)}")
     if not changed:
         print("No group has changed beyond chance.")
 

@@ -1,29 +1,19 @@
 """morning: if footage that was promised is not in the queue, people are told, once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
-import structlog
 from prefect import flow, get_run_logger
 
+from flows.letters import Words, send_once
 from flows.telling import without_words
 from pipeline import wiring
-from pipeline.adapters.mail_smtp import SmtpMail
-from pipeline.adapters.postgres.people import Person, load_people
 from pipeline.adapters.postgres.receiving import all_organisations
-from pipeline.adapters.postgres.work import (
-    load_all_waiting,
-    load_unread,
-    save_morning_told,
-    told_this_morning,
-)
-from pipeline.domain.decisions import Role
-from pipeline.domain.errors import InputError, OutageError
+from pipeline.adapters.postgres.work import Letter, load_all_waiting, load_unread
+from pipeline.domain.errors import InputError
 from pipeline.domain.ids import OrganisationId
 from pipeline.domain.uk_time import LONDON
 from pipeline.domain.work import WaitingDrive, late_words
 
-_log = structlog.get_logger(__name__)
 _SUBJECT = "Roadwear: footage that was promised for this morning is not done"
 
 
@@ -62,35 +52,18 @@ def tell_of_the_morning() -> dict[str, int]:
         if words := late_words(by_owner[owner], unread, now):
             late[owner] = words
     mail = wiring.mail(settings)
-    if late and mail is None:
+    if not late:
+        return {"late": 0, "told": 0}
+    if mail is None:
         raise InputError("something is late and nobody can be told: set ROADWEAR_MAIL_URL")
-    told = sum(_tell(settings, mail, owner, words) for owner, words in late.items() if mail)
-    return {"late": len(late), "told": told}
-
-
-def _tell(settings: wiring.Settings, mail: SmtpMail, owner: OrganisationId, sentence: str) -> int:
-    """Tell those of an owner who were not told yet; return how many."""
-    now = wiring.clock().now()
-    today = now.astimezone(LONDON).date()
-    words = f"{sentence}\n\nWhat failed, and why: {settings.server or ''}/operations\n"
     told = 0
-    # Held till the end, so that two runs at once tell nobody twice.
-    with wiring.database(settings).acting_for(owner) as connection:
-        done = told_this_morning(connection, owner, today)
-        for person in who_is_told(load_people(connection)):
-            if person.person_id in done:
-                continue
-            try:
-                mail.send(person.email, _SUBJECT, words, None)
-            except OutageError as error:
-                _log.warning("a person is not told of the morning", why=str(error))
-                continue
-            save_morning_told(connection, person, today, sentence, now)
-            told += 1
-    return told
-
-
-def who_is_told(people: Sequence[Person]) -> tuple[Person, ...]:
-    """Return those who see to operations; where there are none, the administrators."""
-    operations = tuple(one for one in people if Role.OPERATIONS in one.roles)
-    return operations or tuple(one for one in people if Role.ADMIN in one.roles)
+    for owner, sentence in late.items():
+        letter = Words(
+            letter=Letter.MORNING,
+            day=now.astimezone(LONDON).date(),
+            subject=_SUBJECT,
+            text=f"{sentence}\n\nWhat failed, and why: {settings.server or ''}/operations\n",
+            kept=sentence,
+        )
+        told += send_once(settings, mail, owner, letter)
+    return {"late": len(late), "told": told}

@@ -32,7 +32,8 @@ POOL = "cpu"
 QUEUES: Mapping[str, int] = {"clock": 1, "drives": 2, "studies": 3}
 DEPLOYMENTS = (
     "process-drive/process-drive", "process-night/process-night", "morning/morning",
-    "retention/retention", "priorities/priorities", "back-catalogue/back-catalogue",
+    "retention/retention", "priorities/priorities", "health/health", "report/report",
+    "back-catalogue/back-catalogue",
 )  # fmt: skip
 HEARTBEAT_S = 30
 # Four heartbeats missed: a run that is silent for so long has lost its worker.

@@ -32,12 +32,18 @@ def working_days(nation: Nation, closed: frozenset[date] = frozenset()) -> Calla
         nation: Whose bank holidays.
         closed: Days on which the council is closed besides, by its policy.
     """
+    is_off = days_off(nation, closed)
+    return lambda day: day.weekday() < _SATURDAY and not is_off(day)
 
-    def is_working_day(day: date) -> bool:
-        is_off = day in closed or day in _of_year(nation, day.year)
-        return day.weekday() < _SATURDAY and not is_off
 
-    return is_working_day
+def days_off(nation: Nation, closed: frozenset[date] = frozenset()) -> Callable[[date], bool]:
+    """Return what says of a day whether it is a bank holiday, or the council is closed.
+
+    Args:
+        nation: Whose bank holidays.
+        closed: Days on which the council is closed besides, by its policy.
+    """
+    return lambda day: day in closed or day in _of_year(nation, day.year)
 
 
 @cache

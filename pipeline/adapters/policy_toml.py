@@ -2,13 +2,15 @@
 
 import hashlib
 import tomllib
+from collections.abc import Callable
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from pipeline.adapters.bank_holidays import Nation, working_days
+from pipeline.adapters.bank_holidays import Nation, days_off, working_days
 from pipeline.domain.coverage import PassRule
 from pipeline.domain.errors import InputError
 from pipeline.domain.looks import DefectKind
@@ -41,6 +43,11 @@ def presets() -> tuple[str, ...]:
 def calendar_of(policy: CouncilPolicy) -> IsWorkingDay:
     """Return which days are working days by a policy."""
     return working_days(Nation(policy.bank_holidays), policy.closed)
+
+
+def days_off_of(policy: CouncilPolicy) -> Callable[[date], bool]:
+    """Return what says of a day whether it is a bank holiday, or the council is closed."""
+    return days_off(Nation(policy.bank_holidays), policy.closed)
 
 
 def read_policy(path: Path) -> tuple[CouncilPolicy, bytes]:

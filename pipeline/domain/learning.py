@@ -158,6 +158,18 @@ class Drift:
     since: Precision
     p_value: float
 
+    def sentence(self, days: int) -> str:
+        """Return it in words.
+
+        Args:
+            days: What “of late” was.
+        """
+        return (
+            f"{self.by} {self.group}: right in {self.before.share:.0%} of {self.before.judged} "
+            f"before, {self.since.share:.0%} of {self.since.judged} in the last {days} days "
+            f"(p = {self.p_value:.1g})"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreviewed:

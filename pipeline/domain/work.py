@@ -14,6 +14,7 @@ from pipeline.domain.uk_time import LONDON
 PROMISED_FROM, PROMISED_BY = time(18, 0), time(6, 30)
 # So often it is tried again by itself, after it was lost or cut off; then a person has to ask.
 MOST_TRIES = 8
+KEPT_WORDS = "Last night's footage is done: nothing that was promised for 06:30 is left."
 _SECONDS_AN_HOUR = 3600
 _A_DAY = timedelta(days=1)
 

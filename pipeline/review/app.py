@@ -36,6 +36,7 @@ from pipeline.review.people import add_people
 from pipeline.review.policy import add_policy
 from pipeline.review.queue import add_queue
 from pipeline.review.readiness import add_readiness
+from pipeline.review.rota import add_rota
 from pipeline.review.second_looks import add_second_looks
 from pipeline.review.throttle import TooManyError
 from pipeline.review.visits import add_visits
@@ -82,6 +83,7 @@ def create_app(desk: Desk, *, secret_key: str, https_only: bool = False) -> Fast
     add_people(app, desk)
     add_policy(app, desk)
     add_operations(app, desk)
+    add_rota(app, desk)
     add_second_looks(app, desk)
     add_coverage(app, desk)
     add_audit(app, desk)

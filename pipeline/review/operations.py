@@ -1,6 +1,5 @@
 """Operations: is last night's footage done, what failed and why, which vehicles are silent."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -10,8 +9,9 @@ from fastapi import FastAPI, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from pipeline.adapters.policy_toml import days_off_of
 from pipeline.adapters.postgres.backlog import load_backlog
-from pipeline.adapters.postgres.fleet import VehicleHealth, load_health
+from pipeline.adapters.postgres.rota import load_watched
 from pipeline.adapters.postgres.work import (
     Effort,
     ask_again,
@@ -23,15 +23,15 @@ from pipeline.adapters.postgres.work import (
 )
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId
+from pipeline.domain.rota import silences
 from pipeline.domain.uk_time import by_when
-from pipeline.domain.work import WaitingDrive, WorkKind, late_words, promised_by
+from pipeline.domain.work import KEPT_WORDS, WaitingDrive, WorkKind, late_words, promised_by
 from pipeline.review.desk import Desk, Works, require_csrf
 from pipeline.review.words import instant_words
 
 _DAY = timedelta(days=1)
-_SILENT, _KNOWN = timedelta(days=3), timedelta(days=28)
+_KNOWN = timedelta(days=28)
 _MOST_ROWS = 200
-_KEPT = "Last night's footage is done: nothing that was promised for 06:30 is left."
 
 
 class RetryForm(BaseModel):
@@ -79,12 +79,12 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             backlog = load_backlog(connection, owner, desk.store, now)
             done = load_done(connection, owner, now - _DAY)
             effort = load_effort(connection, owner, now - _KNOWN)
-            health = load_health(connection, owner, now - _KNOWN)
+            watched = load_watched(connection, owner, now - _KNOWN)
         done_at = backlog.done_at(now)
         works = desk.works if Role.OPERATIONS in person.roles else Works()
         return desk.page(
             request, "operations.html",
-            promise=late_words(waiting, unread, now) or _KEPT,
+            promise=late_words(waiting, unread, now) or KEPT_WORDS,
             unread=[by_when(at, now) for at in unread],
             waiting=len(waiting), waiting_hours=f"{backlog.waiting_s / 3600:.1f}",
             clear=None if done_at is None else by_when(done_at, now),
@@ -93,7 +93,8 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
             for_a_person=sum(one.needs_a_person for one in waiting),
             rows=[_row(one, vehicles.get(one.drive_id, ""), now, works) for one in shown],
             effort=effort_words(effort, desk.works.hour_cost), prefect=works.prefect,
-            silent=silent_words(health, now), vehicles=len(health), room=desk.room().words,
+            silent=silences(watched, now, is_off=days_off_of(desk.policy(owner)[0])),
+            vehicles=len(watched), room=desk.room().words,
             may_ask=Role.OPERATIONS in person.roles,
         )  # fmt: skip
 
@@ -106,17 +107,6 @@ def add_operations(app: FastAPI, desk: Desk) -> None:
         with desk.database.acting_for(person.organisation_id) as connection:
             ask_again(connection, person, DriveId(drive_id), desk.clock.now())
         return RedirectResponse("/operations", status_code=303)
-
-
-def silent_words(health: Sequence[VehicleHealth], now: datetime) -> list[str]:
-    """Return which vehicles were not heard from for three days, in sentences."""
-    told = []
-    for one in health:
-        if one.last_heard_at is None:
-            told.append(f"{one.vehicle}: not heard from in the last {_KNOWN.days} days.")
-        elif now - one.last_heard_at > _SILENT:
-            told.append(f"{one.vehicle}: last heard from {instant_words(one.last_heard_at)}.")
-    return told
 
 
 def effort_words(effort: Effort, hour_cost: float | None) -> str:

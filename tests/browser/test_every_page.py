@@ -31,7 +31,8 @@ PAGES = (
     "/queue", "/queue/arrived", "/defects?state=queued", "/visits", "/orders", "/orders/new",
     "/duty", "/coverage", "/coverage?street=long", "/evidence", "/policy", "/audit",
     "/audit?verify=true", "/people", "/account", "/second-looks", "/help", "/help/practice",
-    "/accessibility", "/privacy", "/operations", "/nowhere",
+    "/accessibility", "/privacy", "/operations", "/operations/rota",
+    "/nowhere",
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

@@ -2,18 +2,24 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import pytest
+from aiosmtpd.controller import Controller
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.ops import set_up
 from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
+from pipeline.adapters.postgres.people import add_person
 from pipeline.adapters.postgres.work import load_all_waiting
+from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId, OrganisationId
+from tests.letterbox import Letterbox
+from tests.review.browsing import PASSWORD
 from tests.uplink.serving import add_depot, hand_in, receiving_in
 
 
@@ -65,3 +71,41 @@ def drive(
     [waiting] = load_all_waiting(database, wiring.footage_store(settings).store_id)
     yield waiting.owner_id, waiting.drive_id
     wiring.database(settings).close()
+
+
+class Later:
+    """A clock that is ahead."""
+
+    ahead = timedelta(days=3)
+
+    def now(self) -> datetime:
+        """Return what it shows."""
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Put the clock of everything ahead."""
+    found = Later()
+    monkeypatch.setattr(wiring, "clock", lambda: found)
+    return found
+
+
+@pytest.fixture
+def letters(letterbox: tuple[Letterbox, Controller], monkeypatch: pytest.MonkeyPatch) -> Letterbox:
+    """Have a mail server, and have it set."""
+    box, server = letterbox
+    monkeypatch.setenv("ROADWEAR_MAIL_URL", f"smtp://127.0.0.1:{server.port}")
+    monkeypatch.setenv("ROADWEAR_MAIL_FROM", "roadwear@council.example")
+    monkeypatch.setenv("ROADWEAR_SERVER", "https://r.example")
+    return box
+
+
+def let_in(database: Database, owner: OrganisationId, **roles: Role) -> None:
+    """Add people with a role each."""
+    with database.acting_for(owner) as connection:
+        for name, role in roles.items():
+            add_person(
+                connection, owner, email=f"{name}@council.example", name=name, password=PASSWORD,
+                roles=[role],
+            )  # fmt: skip

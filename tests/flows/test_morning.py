@@ -1,56 +1,19 @@
 """What was promised for the morning and is not done is told to people, each once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from aiosmtpd.controller import Controller
 from prefect.logging import disable_run_logger
 
 from flows.morning import morning
 from flows.telling import ToldError
-from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
-from pipeline.adapters.postgres.people import add_person
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId, OrganisationId
+from tests.flows.conftest import Later, let_in
 from tests.letterbox import Letterbox
-from tests.review.browsing import PASSWORD
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-class Later:
-    """A clock that is ahead."""
-
-    ahead = timedelta(days=3)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
-    found = Later()
-    monkeypatch.setattr(wiring, "clock", lambda: found)
-    return found
-
-
-@pytest.fixture
-def letters(letterbox: tuple[Letterbox, Controller], monkeypatch: pytest.MonkeyPatch) -> Letterbox:
-    box, server = letterbox
-    monkeypatch.setenv("ROADWEAR_MAIL_URL", f"smtp://127.0.0.1:{server.port}")
-    monkeypatch.setenv("ROADWEAR_MAIL_FROM", "roadwear@council.example")
-    monkeypatch.setenv("ROADWEAR_SERVER", "https://r.example")
-    return box
-
-
-def let_in(database: Database, owner: OrganisationId, **roles: Role) -> None:
-    with database.acting_for(owner) as connection:
-        for name, role in roles.items():
-            add_person(
-                connection, owner, email=f"{name}@council.example", name=name, password=PASSWORD,
-                roles=[role],
-            )  # fmt: skip
 
 
 def told() -> dict[str, int]:

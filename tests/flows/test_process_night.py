@@ -179,6 +179,8 @@ def test_set_up_again_changes_nothing_and_what_is_wrong_is_said() -> None:
         "morning/morning has no run ahead",
         "retention/retention has no run ahead",
         "priorities/priorities has no run ahead",
+        "health/health has no run ahead",
+        "report/report has no run ahead",
     ]
 
 

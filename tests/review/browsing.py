@@ -1,6 +1,7 @@
 """A browser without a screen, and what every page must be."""
 
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
 
 from fastapi.testclient import TestClient
@@ -77,7 +78,7 @@ class Browser:
         self.html = answer.text
         return inspect(answer.text)
 
-    def post(self, path: str, fields: dict[str, str], *, status: int = 200) -> str:
+    def post(self, path: str, fields: Mapping[str, str | list[str]], *, status: int = 200) -> str:
         answer = self.client.post(path, data={"csrf": self.csrf, **fields})
         assert answer.status_code == status, answer.text[:500]
         self.html = answer.text

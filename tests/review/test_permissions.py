@@ -47,6 +47,8 @@ PAGES = {
     "/account": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
     "/people": (REFUSED, REFUSED, REFUSED, REFUSED, SEES, REFUSED, SIGN_IN),
     "/operations": (REFUSED, REFUSED, SEES, REFUSED, SEES, REFUSED, SIGN_IN),
+    "/operations/rota": (REFUSED, REFUSED, SEES, REFUSED, SEES, REFUSED, SIGN_IN),
+    "/operations/rota/{vehicle_id}": (REFUSED, REFUSED, SEES, REFUSED, REFUSED, REFUSED, SIGN_IN),
     "/tiles/{zoom}/{x}/{y}.mvt": (SEES, SEES, SEES, SEES, SEES, SEES, SIGN_IN),
 }
 # What each may do; whoever may not changes nothing.
@@ -64,6 +66,7 @@ FORMS = {
     "/evidence": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/visits/entries": (SEES, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
     "/second-looks/{decision_id}": (NOTHING, REFUSED, REFUSED, REFUSED, REFUSED, NOTHING, SIGN_IN),
+    "/operations/rota/{vehicle_id}": (REFUSED, REFUSED, SEES, REFUSED, REFUSED, REFUSED, SIGN_IN),
     "/operations/drives/{drive_id}/retry": (
         REFUSED,
         REFUSED,
@@ -115,6 +118,7 @@ def fields(route: str, things: Things, version: Callable[[str], str]) -> dict[st
         },
         "/alerts/{alert_id}/acknowledge": {},
         "/operations/drives/{drive_id}/retry": {},
+        "/operations/rota/{vehicle_id}": {"day": "4", "within": "1"},
         "/evidence": {"usrn": "20400123", "on": "2026-03-01"},
         "/people": {"email": "new@depot.example", "name": "New", "role": "viewer"},
         "/people/{person_id}": {"change": "code"},

@@ -32,6 +32,7 @@ class Things:
     ada: str
     entry: str
     decision: str
+    vehicle: str
 
 
 def make_things(ada: Browser, database: Database) -> Things:
@@ -57,6 +58,7 @@ def make_things(ada: Browser, database: Database) -> Things:
         found = connection.execute(
             "select (select alert_id from roadwear.alert limit 1) as alert, "
             "(select drive_id from roadwear.drive limit 1) as drive, "
+            "(select vehicle_id from roadwear.vehicle limit 1) as vehicle, "
             "(select observation_id from roadwear.current_membership where defect_id = %s "
             "order by observation_id limit 1) as sighting, (select person_id from roadwear.person "
             "where name = 'Ada') as ada, "
@@ -77,13 +79,14 @@ def make_things(ada: Browser, database: Database) -> Things:
     return Things(
         ids[2], ids[3], ids[0], ids[1], order, str(found["drive"]), str(found["alert"]),
         str(found["sighting"]), str(found["ada"]), str(entry), str(found["decision"]),
+        str(found["vehicle"]),
     )  # fmt: skip
 
 
 def address(route: str, things: Things) -> str:
     kind = {"defect_id": things.waiting, "drive_id": things.drive, "order_id": things.order,
             "alert_id": things.alert, "entry_id": things.entry, "person_id": things.ada,
-            "decision_id": things.decision,
+            "decision_id": things.decision, "vehicle_id": things.vehicle,
             "number": "0", "kind": "csv", "view": "wide",
             "zoom": "10", "x": "511", "y": "340"}  # fmt: skip
     if "pictures" in route:

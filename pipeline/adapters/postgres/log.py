@@ -40,6 +40,7 @@ _LOGGED = {
     "agreement": "agreement_id",
     "agreement_ended": "agreement_id",
     "work_asked": "asked_id",
+    "vehicle_rota": "rota_id",
     "study": "study_id",
     "study_released": "study_id",
 }

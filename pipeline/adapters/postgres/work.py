@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import uuid4
 
 from pipeline.adapters.postgres.backlog import SPAN_S, ungathered_drives, waiting_footage
@@ -69,26 +70,39 @@ def load_work(
     return {drive: tuple(words) for drive, words in found.items()}
 
 
-def told_this_morning(connection: Connection, owner: OrganisationId, day: date) -> set[PersonId]:
-    """Return whom it was told on a day that something promised is not done.
+class Letter(StrEnum):
+    """What people are told by mail, each once on its day."""
+
+    MORNING = "morning"
+    HEALTH = "health"
+    REPORT = "report"
+
+
+def told_on(
+    connection: Connection, owner: OrganisationId, day: date, letter: Letter
+) -> set[PersonId]:
+    """Return who was sent a day's letter.
 
     Whoever else asks waits until the transaction ends.
     """
-    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"morning {owner} {day}",))
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"{letter} {owner} {day}",))
     rows = connection.execute(
-        "select person_id from roadwear.morning_told where owner_id = %s and day = %s", (owner, day)
+        "select person_id from roadwear.morning_told "
+        "where owner_id = %s and day = %s and what = %s",
+        (owner, day, letter),
     )
     return {PersonId(row["person_id"]) for row in rows}
 
 
-def save_morning_told(
-    connection: Connection, person: Person, day: date, sentence: str, now: datetime
+def save_told(
+    connection: Connection, person: Person, day: date, told: tuple[Letter, str], now: datetime
 ) -> None:
-    """Keep that it was told to a person that something promised is not done."""
+    """Keep that a person was sent a day's letter, and what it says."""
+    letter, words = told
     connection.execute(
-        "insert into roadwear.morning_told (owner_id, day, person_id, sentence, told_at) "
-        "values (%s, %s, %s, %s, %s) on conflict do nothing",
-        (person.organisation_id, day, person.person_id, sentence, now),
+        "insert into roadwear.morning_told (owner_id, day, person_id, what, sentence, told_at) "
+        "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
+        (person.organisation_id, day, person.person_id, letter, words, now),
     )
 
 

@@ -1,0 +1,21 @@
+"""The rota of vehicles; what people are told by mail besides the morning."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0030"
+down_revision = "0029"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    script = Path(__file__).with_name("0030_rota.sql").read_text("utf-8")
+    op.get_bind().connection.cursor().execute(script)
+
+
+def downgrade() -> None:
+    """Refuse: evidence is only ever added."""
+    raise NotImplementedError("restore a backup instead")
