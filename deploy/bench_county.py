@@ -106,7 +106,7 @@ _DRIVEN = (
     from bench_run r, generate_series(0, 1) half""",
     """insert into roadwear.coverage_cell (authority_id, cell_e, cell_n, run_id, ordinal)
     select v.authority_id, c.cell_e, c.cell_n, v.run_id, v.ordinal
-    from roadwear.coverage v, roadwear.cells_of(v.line) c""",
+    from roadwear.coverage v, roadwear.cells_of(v.line) c where v.authority_id = %(o)s""",
     """insert into roadwear.section_span (network_id, run_id, ordinal, authority_id, section_id,
     along, from_m, to_m, reason, passed_at, probability)
     select %(o)s, run_id, s, %(o)s, (from_n + s)::text, along, 0, %(m)s,
@@ -194,7 +194,7 @@ def bench_county(county: County, on_step: Callable[[str], None]) -> dict[str, di
     with bench_house() as house:
         with psycopg.connect(house.cluster.start().admin_url, autocommit=True) as connection:
             began = time.monotonic()
-            _fill(house, connection, county, on_step)
+            fill(house, connection, county, on_step)
             filled = time.monotonic() - began
             on_step("vacuum")
             began = time.monotonic()
@@ -223,14 +223,25 @@ def bench_county(county: County, on_step: Callable[[str], None]) -> dict[str, di
     }
 
 
-def _fill(
+def fill(
     house: House,
     connection: psycopg.Connection,
     county: County,
     on_step: Callable[[str], None],
+    *,
+    name: str = _NAME,
 ) -> None:
-    with house.database.acting_for(_OWNER) as own:
-        owner = save_organisation(own, _NAME)
+    """Write the rows of a council's time, as the line writes them.
+
+    Args:
+        house: With the database.
+        connection: Of it, as its administrator.
+        county: How large.
+        on_step: Told what goes on.
+        name: The council's.
+    """
+    with house.database.acting_for(organisation_id(name)) as own:
+        owner = save_organisation(own, name)
         vehicles = [save_vehicle(own, owner, str(n)) for n in range(county.vehicles)]
     sections_each = int(_KMH * _DRIVE_H * 1000 / _SECTION_M)
     keys: dict[str, Any] = {

@@ -150,8 +150,20 @@ def county(
     show(table, as_json=as_json)
 
 
+def councils(
+    count: Annotated[int, typer.Option("--councils", min=10, help="In one database.")] = 150,
+    as_json: AsJson = False,
+) -> None:
+    """Many councils in one database: how long the clock's questions take as they grow."""
+    from deploy.bench_councils import bench_councils  # noqa: PLC0415 - only where needed
+
+    with expected_failures():
+        table = bench_councils(count, say)
+    show(table, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (batch, upload, cards, gate, faults, workers, catalogue, county):
+    for command in (batch, upload, cards, gate, faults, workers, catalogue, county, councils):
         app.command()(command)
     app.command("round")(bin_round)
