@@ -23,7 +23,7 @@ from pipeline.stages.queue_up import queue_up
 # Of one council: two vehicles for six hours a day, on ten days.
 _COUNCIL = County(road_km=200.0, vehicles=2, hours=6.0, days=10)
 _FEW = 10
-# Every clip is stored; of the last day another of each drive came that nobody looked at.
+# Of the last day another clip of each drive came that nobody looked at; the others are gone.
 _CAME = (
     """insert into roadwear.clip (owner_id, clip_sha256, authority_id, drive_id, location, width_px,
     height_px, time_base_num, time_base_den, first_pts, duration_s, started_at, received_at)
@@ -31,8 +31,9 @@ _CAME = (
       720, 1, 1000, 0, 5400, started_at, now() - interval '1 hour'
     from roadwear.clip where owner_id = %(owner)s order by started_at desc limit %(drives)s""",
     """insert into roadwear.stored_file (owner_id, sha256, authority_id, size_bytes, location,
-    received_at, silent, store)
-    select owner_id, clip_sha256, authority_id, 5400000000, '', received_at, true, %(store)s
+    received_at, silent, store, gone_at)
+    select owner_id, clip_sha256, authority_id, 5400000000, '', received_at, true, %(store)s,
+      case when received_at < now() - interval '90 minutes' then now() end
     from roadwear.clip where owner_id = %(owner)s""",
 )
 _DRIVES_A_DAY = 8
