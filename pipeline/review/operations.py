@@ -122,7 +122,7 @@ def effort_words(effort: Effort, hour_cost: float | None) -> str:
     spent = f"{looked_km:.1f} km in {hours:.1f} hours of workers, in the last 28 days"
     if hour_cost is None:
         return f"{60 * hours / looked_km:.1f} minutes of a worker: {spent}"
-    return f"£{hours * hour_cost / looked_km:.3f}: {spent}, at £{hour_cost:g} an hour"
+    return f"£{hours * hour_cost / looked_km:.3f}: {spent}, at £{hour_cost:.2f} an hour"
 
 
 def _row(one: WaitingDrive, vehicle: str, now: datetime, works: Works) -> WorkRow:

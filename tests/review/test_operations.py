@@ -155,7 +155,7 @@ def test_what_a_kilometre_takes_is_told_once_something_was_looked_at(
         "2.0 minutes of a worker: 7.5 km in 0.2 hours of workers, in the last 28 days"
     )
     assert effort_words(replace(effort, looked_m=7500.0), 0.6) == (
-        "£0.020: 7.5 km in 0.2 hours of workers, in the last 28 days, at £0.6 an hour"
+        "£0.020: 7.5 km in 0.2 hours of workers, in the last 28 days, at £0.60 an hour"
     )
 
 
