@@ -15,6 +15,7 @@ from deploy.doors import console, expected_failures, say
 from deploy.processing import store_of
 from pipeline import wiring
 from pipeline.adapters.postgres.people import person_called
+from pipeline.adapters.postgres.receiving import all_organisations
 from pipeline.adapters.postgres.work import ask_again, load_all_waiting
 from pipeline.domain.errors import OutageError, RuleError
 from pipeline.domain.ids import DriveId, organisation_id
@@ -105,6 +106,21 @@ def retry(
                 raise RuleError(f"{owner} has nobody with the address {by}")
             ask_again(connection, person, DriveId(drive), wiring.clock().now())
         say("It is begun by the next process-night, or by roadwear process.")
+
+
+@app.command()
+def tell() -> None:
+    """Send everybody's digest of today by mail; who was sent it is not sent it again.
+
+    For a machine without Prefect, from a timer of its own: with Prefect the flow health does it.
+    """
+    with expected_failures():
+        from flows.health import tell as tell_of  # noqa: PLC0415 - Prefect takes seconds to load
+
+        everybody = all_organisations(wiring.database(wiring.Settings.from_env()))
+        counts = [tell_of(one) for one in everybody]
+        told, matters = (sum(one[name] for one in counts) for name in ("told", "matters"))
+        say(f"People told: {told}. Things to look at: {matters}.")
 
 
 def _wait_for_server(seconds: float) -> None:

@@ -54,25 +54,7 @@ def tell_task(organisation_id: UUID, installation: list[str]) -> dict[str, int]:
         Counts: matters, told (people).
     """
     with without_words(told=True):
-        settings, now = wiring.Settings.from_env(), wiring.clock().now()
-        owner = OrganisationId(organisation_id)
-        digest = digest_of(owner, settings, now)
-        digest = Digest(matters=(*digest.matters, *installation), facts=digest.facts)
-        mail = wiring.mail(settings)
-        if mail is None and digest.matters:
-            raise InputError(
-                "there is something to look at and nobody can be told: set ROADWEAR_MAIL_URL"
-            )
-        text = digest.text(settings.server or "")
-        words = Words(
-            letter=Letter.HEALTH,
-            day=now.astimezone(LONDON).date(),
-            subject=digest.subject,
-            text=text,
-            kept=text,
-        )
-        told = 0 if mail is None else send_once(settings, mail, owner, words)
-    return {"matters": len(digest.matters), "told": told}
+        return tell(OrganisationId(organisation_id), tuple(installation))
 
 
 @flow(name="health")
@@ -105,6 +87,40 @@ def health() -> dict[str, int]:
     if failed:
         raise ToldError(WorkKind.FAILED, f"{failed} of {len(everybody)} organisations: no digest")
     return {"organisations": len(rows), "matters": matters, "told": told}
+
+
+def tell(owner: OrganisationId, installation: tuple[str, ...] = ()) -> dict[str, int]:
+    """Send an organisation's digest to those who were not sent it today.
+
+    Args:
+        owner: Whose.
+        installation: What is wrong with Prefect, in sentences.
+
+    Returns:
+        Counts: matters, told (people).
+
+    Raises:
+        InputError: There is something to look at, and no mail server is set.
+        OutageError: The database does not answer.
+    """
+    settings, now = wiring.Settings.from_env(), wiring.clock().now()
+    digest = digest_of(owner, settings, now)
+    digest = Digest(matters=(*digest.matters, *installation), facts=digest.facts)
+    mail = wiring.mail(settings)
+    if mail is None and digest.matters:
+        raise InputError(
+            "there is something to look at and nobody can be told: set ROADWEAR_MAIL_URL"
+        )
+    text = digest.text(settings.server or "")
+    words = Words(
+        letter=Letter.HEALTH,
+        day=now.astimezone(LONDON).date(),
+        subject=digest.subject,
+        text=text,
+        kept=text,
+    )
+    told = 0 if mail is None else send_once(settings, mail, owner, words)
+    return {"matters": len(digest.matters), "told": told}
 
 
 async def _installation() -> list[str]:

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.logging import disable_run_logger
+from typer.testing import CliRunner
 
+from deploy.cli import app
 from deploy.ingest import detector_of, process
 from flows.health import digest_of, health
 from flows.report import report, week_of
@@ -99,6 +101,19 @@ def test_a_log_that_is_not_backed_up_is_said(
         )
         assert "was not backed up since" in archiving_fault(connection, now)
         connection.execute("drop view pg_temp.pg_stat_archiver")
+
+
+@pytest.mark.usefixtures("clock")
+def test_without_prefect_the_command_sends_the_digest(
+    drive: tuple[OrganisationId, DriveId], database: Database, letters: Letterbox
+) -> None:
+    let_in(database, drive[0], oz=Role.OPERATIONS)
+    done = CliRunner().invoke(app, ["ops", "tell"])
+    assert "People told: 1. Things to look at: 2." in done.output
+    assert "People told: 0." in CliRunner().invoke(app, ["ops", "tell"]).output
+    [(_, letter)] = letters.letters
+    assert letter["Subject"] == "Roadwear: 2 things to look at"
+    assert "worker" not in letter.get_content()
 
 
 @pytest.mark.usefixtures("drive", "clock")
