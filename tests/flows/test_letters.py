@@ -22,8 +22,10 @@ from pipeline.adapters.postgres.weekly import load_week
 from pipeline.adapters.postgres.work import say_work
 from pipeline.domain.decisions import Role
 from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.domain.roads import Hierarchy, RoadSection
 from pipeline.domain.rota import Rota
 from pipeline.domain.work import WorkKind, WorkWord
+from tests.builders import a_road_line
 from tests.flows.conftest import Later, let_in
 from tests.letterbox import Letterbox
 
@@ -86,6 +88,21 @@ def test_what_fails_late_and_is_silent_stands_in_the_digest(
     matters = digest_of(owner, settings, clock.now()).matters
     assert matters[0] == "Not tried again until a person asks: 1 drive."
     assert matters[1].startswith(f"Silent vehicle {vehicle.vehicle}: nothing came for ")
+
+
+def test_the_digest_says_how_the_roads_stand(
+    drive: tuple[OrganisationId, DriveId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, now = drive[0], datetime.now(UTC)
+    monkeypatch.setenv("ROADWEAR_POLICY", "devon")
+    settings = wiring.Settings.from_env()
+    assert not any("Camera passes" in fact for fact in digest_of(owner, settings, now).facts)
+    street = RoadSection(
+        section_id="S", line=a_road_line((0, 0), (1500, 0)), hierarchy=Hierarchy.LOCAL_ACCESS
+    )
+    wiring.ledger(settings).save_roads("north", name="roads", content_sha256="0", sections=[street])
+    facts = digest_of(owner, settings, now).facts
+    assert "Camera passes, each direction: 3.0 km never." in facts
 
 
 def test_a_log_that_is_not_backed_up_is_said(

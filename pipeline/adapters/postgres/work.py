@@ -242,13 +242,15 @@ def load_all_waiting(
     Raises:
         OutageError: The database does not answer.
     """
-    everybody = all_organisations(database)
+    everybody = all_organisations(database) if owner is None else (owner,)
     found: dict[DriveId, WaitingDrive] = {}
-    for one in everybody if owner is None else (owner,):
+    authorities: set[OrganisationId] = set()
+    for one in everybody:
         with database.acting_for(one) as connection:
             found |= {each.drive_id: each for each in load_waiting(connection, one, store)}
+            authorities |= _authorities_of(connection, one)
     ungathered: dict[OrganisationId, set[DriveId]] = defaultdict(set)
-    for authority in everybody:
+    for authority in authorities:
         with database.acting_for(authority) as connection:
             for whose, drive in ungathered_drives(connection, authority):
                 ungathered[whose].add(drive)
@@ -257,6 +259,16 @@ def load_all_waiting(
             with database.acting_for(whose) as connection:
                 found |= _to_gather(connection, whose, drives - found.keys())
     return tuple(found.values())
+
+
+def _authorities_of(connection: Connection, owner: OrganisationId) -> set[OrganisationId]:
+    """Return on whose roads an owner's drives were."""
+    rows = connection.execute(
+        "select authority_id from roadwear.drive where owner_id = %(owner)s "
+        "union select authority_id from roadwear.drive_share where owner_id = %(owner)s",
+        {"owner": owner},
+    )
+    return {OrganisationId(row["authority_id"]) for row in rows}
 
 
 def _to_gather(
