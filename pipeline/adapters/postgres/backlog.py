@@ -102,10 +102,9 @@ def ungathered_drives(
         authority: Whose roads.
     """
     rows = connection.execute(
-        "select distinct o.owner_id, o.drive_id from roadwear.observation o "
-        "join roadwear.run r using (run_id) where o.authority_id = %s and r.state = 'current' "
-        "and r.mark = 'live' and not exists (select 1 from roadwear.membership m "
-        "where m.observation_id = o.observation_id) order by 1, 2",
+        "select distinct r.owner_id, r.drive_id from roadwear.ungathered u "
+        "join roadwear.run r using (run_id) where u.authority_id = %s and r.state = 'current' "
+        "and r.mark = 'live' order by 1, 2",
         (authority,),
     )
     return tuple((OrganisationId(row["owner_id"]), DriveId(row["drive_id"])) for row in rows)
