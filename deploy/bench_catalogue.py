@@ -38,7 +38,7 @@ _MOST_S = 5400.0
 _ROAD_VIEWS_M = 4.0
 
 
-def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
+def bench_catalogue(pictures: int, *, flows_only: bool = False) -> dict[str, dict[str, float]]:
     """Look at the same pictures: by the command, as a flow in one process, and in two.
 
     What is timed is a process each time, from its start to its end: what it loads is in it. The
@@ -46,6 +46,7 @@ def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
 
     Args:
         pictures: How many.
+        flows_only: Leave the command out: one process is compared with two alone.
 
     Raises:
         OutageError: It is not done within an hour and a half.
@@ -60,7 +61,7 @@ def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
             "ROADWEAR_DATABASE_URL": settings.database_url or "",
             "ROADWEAR_FREE_GIB": str(settings.free_gib),
         }
-        without = count / _without_prefect(house, environment)
+        without = None if flows_only else count / _without_prefect(house, environment)
         with works_in(house, {}, (), {}) as works:
             environment |= {
                 **SETTINGS,
@@ -69,16 +70,19 @@ def bench_catalogue(pictures: int) -> dict[str, dict[str, float]]:
             }
             one = count / _as_a_flow(house, environment, core=0, processes=1)
             two = count / _as_a_flow(house, environment, core=None, processes=2)
+    figures: dict[str, float] = {"pictures": count, "cores of the machine": os.cpu_count() or 0}
+    if without is not None:
+        figures |= {
+            "the command, one core, pictures a second": round(without, 1),
+            "Prefect's part of the work, %": round(100 * (without / one - 1), 1),
+        }
     return {
         "catalogue": {
-            "pictures": count,
-            "cores of the machine": os.cpu_count() or 0,
-            "the command, one core, pictures a second": round(without, 1),
+            **figures,
             "a flow in one process, one core, pictures a second": round(one, 1),
             "a flow in two processes, pictures a second": round(two, 1),
             "one process to two": round(two / one, 2),
             "efficiency of two, %": round(50 * two / one, 1),
-            "Prefect's part of the work, %": round(100 * (without / one - 1), 1),
         }
     }
 

@@ -126,13 +126,16 @@ def catalogue(
     pictures: Annotated[
         int, typer.Option(min=500, help="How many are looked at again, three times.")
     ] = 20_000,
+    flows_only: Annotated[
+        bool, typer.Option(help="Leave the command out, and compare one process with two.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Kept pictures looked at again: by the command, by a flow in one process, and in two."""
     from deploy.bench_catalogue import bench_catalogue  # noqa: PLC0415 - Prefect takes seconds
 
     with expected_failures():
-        table = bench_catalogue(pictures)
+        table = bench_catalogue(pictures, flows_only=flows_only)
     show(table, as_json=as_json)
 
 
