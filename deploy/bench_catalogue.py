@@ -20,7 +20,8 @@ from deploy.bench_works import Driving, Process, asked, works_in, write_drives
 from deploy.doors import say
 from deploy.ingest import detector_of, process
 from deploy.processing import store_of
-from flows.ops import POOL, SETTINGS
+from flows.in_hand import POOL
+from flows.ops import SETTINGS
 from models.card import DEFAULT_MODEL, load_card
 from pipeline import wiring
 from pipeline.adapters.postgres import studies as rows

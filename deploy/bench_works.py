@@ -25,7 +25,8 @@ from deploy.bench_house import House
 from deploy.bench_intake import free_port
 from deploy.doors import progress, say
 from deploy.processing import store_of
-from flows.ops import DEPLOYMENTS, POOL, SETTINGS, faults_of, set_up
+from flows.in_hand import POOL
+from flows.ops import DEPLOYMENTS, SETTINGS, faults_of, set_up
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError

@@ -1,34 +1,19 @@
 """`roadwear models scenes`, `dataset`, `train` and `export`."""
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deploy.doors import expected_failures, progress, say
+from models.candidate import make_candidate
 from models.datasets import build_dataset, read_dataset_plan, read_manifest
 from models.datasets.build import SET_ASIDE
 from models.datasets.declared import Split
 from models.datasets.reading import image_files
 from models.datasets.scenes import SceneRules, write_clean_scenes
-from models.evaluating.looking import look_at_images
-from models.evaluating.truth import truth_of_dataset
-from models.exporting import (
-    FORMS,
-    choose,
-    detector_of,
-    first_card,
-    fitted,
-    form_table,
-    make_forms,
-    measure_forms,
-    read_run_plan,
-    redaction_threshold,
-    write_card,
-)
+from models.exporting import form_table
 from models.plan import read_plan
 from pipeline.domain.errors import InputError
 
@@ -136,51 +121,6 @@ def export(
     and confidence are fitted on the tune split too.
     """
     with expected_failures():
-        plan = read_run_plan(run)
-        built = read_manifest(dataset)
-        if plan["dataset_sha256"] != built.sha256:
-            raise InputError(f"{run} was trained on another dataset than {dataset}")
-        if Path(weights).name != weights:
-            raise InputError("--weights is the name of a file in the run's folder weights/")
-        try:
-            from models.ultralytics_.export import (  # noqa: PLC0415 - torch
-                export_float,
-                write_plain_weights,
-            )
-        except ImportError as error:
-            raise InputError(
-                "exporting needs torch and ultralytics, which are not installed; "
-                'run: pip install "roadwear[export]"'
-            ) from error
-        if out.exists() and any(out.iterdir()):
-            raise InputError(f"{out} is not empty; choose another folder")
-        out = out.resolve()
-        called = name or str(plan["name"])
-        torch_file = out / "weights" / f"{called}.pt"
-        say("Plain weights, OpenVINO and ONNX in float …")
-        write_plain_weights(run / "weights" / weights, torch_file)
-        xml, onnx = export_float(torch_file, int(plan["input_px"]), torch_file.parent)
-        if onnx is None:
-            say("ONNX is left out: the onnx package is not installed.")
-        content = first_card(called, plan, built, [torch_file, xml, xml.with_suffix(".bin")], out)
-        card_path = out / "cards" / f"{called}.toml"
-        card = write_card(card_path, content)
-        say("8-bit forms …")
-        forms = make_forms(card, built, onnx)
-        figures = measure_forms(forms, card, built, on_form=lambda word: say(f"Measuring {word} …"))
-        chosen = choose(figures)
-        (out / FORMS).write_text(json.dumps([asdict(f) for f in figures], indent=1), "utf-8")
-        form = next(f for f in forms if f.name == chosen)
-        truths = truth_of_dataset(built, Split.TUNE)
-        paths = [built.folder / item.image for item in built.of(Split.TUNE)]
-        found = look_at_images(detector_of(form, card), paths)
-        kept = [torch_file, form.path, form.path.with_suffix(".bin")]
-        content |= fitted(card, found, truths)
-        content |= {
-            "redaction": {"bystander_threshold": redaction_threshold(called, found, truths)}
-        }
-        content |= {"openvino": {"precision": form.precision, "form": chosen}}
-        content |= {"files": first_card(called, plan, built, kept, out)["files"]}
-        write_card(card_path, content)
-        print(form_table(figures, chosen))
-        say(f"The candidate's card: {card_path}")
+        made = make_candidate(run, read_manifest(dataset), out, name=name, weights=weights, say=say)
+        print(form_table(made.forms, made.chosen))
+        say(f"The candidate's card: {made.card.path}")

@@ -1,6 +1,6 @@
 """What Prefect has in hand: runs of drives that are not over, and how another is begun."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,7 +24,12 @@ from pipeline.domain.ids import DriveId
 from pipeline.domain.work import WaitingDrive, WorkKind
 
 DRIVE_FLOW, NIGHT_FLOW = "process-drive", "process-night"
-DRIVE_DEPLOYMENT = f"{DRIVE_FLOW}/{DRIVE_FLOW}"
+# The same flow in each work pool: where somebody works with a GPU, it goes there first.
+POOL, GPU_POOL = "cpu", "gpu"
+_DEPLOYMENTS = {POOL: f"{DRIVE_FLOW}/{DRIVE_FLOW}", GPU_POOL: f"{DRIVE_FLOW}/gpu"}
+_QUEUE = "drives"
+# A try that was taken back in one pool may be made in the other.
+_OF_POOL = {POOL: "", GPU_POOL: ":gpu"}
 _NOT_OVER = [
     StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED,
     StateType.CANCELLING,
@@ -35,6 +40,8 @@ TAG = "roadwear"
 # A worker that took a run starts it within seconds.
 STUCK = timedelta(minutes=5)
 _LATE = timedelta(minutes=2)
+# Workers ask every two seconds.
+_NOT_ASKED = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +50,13 @@ class RunInHand:
 
     Attributes:
         is_begun: Whether a worker has taken it.
+        pool: Whose workers may.
     """
 
     run_id: UUID
     drive_id: DriveId
     is_begun: bool
+    pool: str
 
 
 def runs_in_hand(client: SyncPrefectClient) -> tuple[RunInHand, ...]:
@@ -57,6 +66,7 @@ def runs_in_hand(client: SyncPrefectClient) -> tuple[RunInHand, ...]:
             run_id=run.id,
             drive_id=DriveId(UUID(str(run.parameters["drive_id"]))),
             is_begun=run.state_type is not StateType.SCHEDULED,
+            pool=run.work_pool_name or POOL,
         )
         for run in _runs(client, _NOT_OVER)
         if "drive_id" in run.parameters
@@ -134,20 +144,51 @@ def drop_late_nights(client: SyncPrefectClient, now: datetime) -> int:
     return len(runs)
 
 
-def begin(client: SyncPrefectClient, drive: WaitingDrive) -> tuple[UUID, bool]:
+def is_worked(client: SyncPrefectClient, pool: str, now: datetime) -> bool:
+    """Return whether a worker of a pool asked for drives of late."""
+    try:
+        queue = client.request(
+            "GET", "/work_pools/{work_pool_name}/queues/{name}",
+            path_params={"work_pool_name": pool, "name": _QUEUE},
+        ).json()  # fmt: skip
+    except ObjectNotFound:
+        return False
+    asked = queue["last_polled"]
+    return asked is not None and now - datetime.fromisoformat(asked) <= _NOT_ASKED
+
+
+def take_back(client: SyncPrefectClient, runs: Sequence[RunInHand]) -> int:
+    """Cancel runs that no worker took, so that their drives go elsewhere.
+
+    Returns:
+        How many.
+    """
+    waiting = [run for run in runs if not run.is_begun]
+    elsewhere: State[object] = Cancelled(message="No worker asks for it here.")
+    for run in waiting:
+        client.set_flow_run_state(run.run_id, elsewhere)
+    return len(waiting)
+
+
+def begin(client: SyncPrefectClient, drive: WaitingDrive, pool: str) -> tuple[UUID, bool]:
     """Ask for a run of a drive; twice for the same try is once.
+
+    Args:
+        client: Of the server.
+        drive: Which one.
+        pool: Whose workers do it.
 
     Returns:
         The run, and whether it is to come: it may be that this try was over before it began.
     """
-    deployment = client.read_deployment_by_name(DRIVE_DEPLOYMENT)
+    deployment = client.read_deployment_by_name(_DEPLOYMENTS[pool])
     # A try is called by the run before it, and by how often somebody asked.
     runs = [str(word.flow_run_id) for word in drive.said if word.flow_run_id is not None]
     asked = sum(word.kind is WorkKind.ASKED for word in drive.said)
     run = client.create_flow_run_from_deployment(
         deployment.id,
         parameters={"organisation_id": str(drive.owner_id), "drive_id": str(drive.drive_id)},
-        idempotency_key=f"{drive.drive_id}:{runs[-1] if runs else ''}:{asked}",
+        idempotency_key=f"{drive.drive_id}:{runs[-1] if runs else ''}:{asked}{_OF_POOL[pool]}",
         tags=[TAG, f"owner:{drive.owner_id}"],
     )
     return run.id, run.state is None or not run.state.is_final()

@@ -1,4 +1,4 @@
-"""What Prefect has to have and to be: made, and checked. Server settings, pool, automations."""
+"""What Prefect has to have and to be: made, and checked. Server settings, pools, automations."""
 
 import os
 import subprocess
@@ -19,21 +19,27 @@ from prefect.client.schemas.filters import (
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType, WorkPool
 from prefect.events.actions import ChangeFlowRunState
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from flows.in_hand import GPU_POOL, POOL
 from pipeline import wiring
 from pipeline.domain.errors import OutageError
 
-POOL = "cpu"
 # What is promised for the morning goes before what can wait; the clock itself before both.
-QUEUES: Mapping[str, int] = {"clock": 1, "drives": 2, "studies": 3}
+QUEUES: Mapping[str, Mapping[str, int]] = {
+    POOL: {"clock": 1, "drives": 2, "studies": 3},
+    GPU_POOL: {"drives": 1, "studies": 2, "training": 3},
+}
 DEPLOYMENTS = (
-    "process-drive/process-drive", "process-night/process-night", "morning/morning",
-    "retention/retention", "priorities/priorities", "health/health", "report/report",
-    "back-catalogue/back-catalogue",
+    "process-drive/process-drive", "process-drive/gpu", "process-night/process-night",
+    "morning/morning", "retention/retention", "priorities/priorities", "health/health",
+    "report/report", "back-catalogue/back-catalogue", "back-catalogue/gpu",
+    "train-candidate/train-candidate", "gate/gate",
 )  # fmt: skip
 HEARTBEAT_S = 30
 # Four heartbeats missed: a run that is silent for so long has lost its worker.
@@ -96,20 +102,7 @@ async def set_up(
     Raises:
         OutageError: The deployments cannot be made.
     """
-    done = []
-    try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        done.append(f"work pool {POOL} made")
-    except ObjectAlreadyExists:
-        done.append(f"work pool {POOL} was there")
-    there = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}
-    for name, priority in QUEUES.items():
-        if name not in there:
-            await client.create_work_queue(name=name, work_pool_name=POOL, priority=priority)
-            done.append(f"queue {name} made")
-        elif there[name].priority != priority:
-            await client.update_work_queue(there[name].id, priority=priority)
-            done.append(f"queue {name}: priority {priority}")
+    done = [line for pool in QUEUES for line in await _make_pool(client, pool)]
     wanted = silent_runs()
     known = await client.read_automations_by_name(SILENT_NAME)
     for one in known[1:]:
@@ -126,24 +119,31 @@ async def set_up(
     return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
 
 
+async def _make_pool(client: PrefectClient, pool: str) -> list[str]:
+    done = []
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        done.append(f"work pool {pool} made")
+    except ObjectAlreadyExists:
+        done.append(f"work pool {pool} was there")
+    there = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=pool)}
+    for name, priority in QUEUES[pool].items():
+        if name not in there:
+            await client.create_work_queue(name=name, work_pool_name=pool, priority=priority)
+            done.append(f"queue {name} of {pool} made")
+        elif there[name].priority != priority:
+            await client.update_work_queue(there[name].id, priority=priority)
+            done.append(f"queue {name} of {pool}: priority {priority}")
+    return done
+
+
 async def faults_of(client: PrefectClient) -> tuple[str, ...]:
     """Return, in sentences, what is not as it has to be, each with what to do about it."""
     found = _faults_of_settings((await client.request("GET", "/admin/settings")).json())
-    try:
-        pool: WorkPool | None = await client.read_work_pool(POOL)
-    except ObjectNotFound:
-        pool = None
-    if pool is None:
-        return (*found, f"There is no work pool {POOL}: run roadwear ops setup.")
-    if pool.is_paused:
-        found.append(f"The work pool {POOL} is paused: prefect work-pool resume {POOL}")
-    queues = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=POOL)}
-    found += [
-        f"There is no queue {name} in {POOL}: run roadwear ops setup."
-        for name in QUEUES
-        if name not in queues
-    ]
-    found += [f"The queue {q.name} is paused." for q in queues.values() if q.is_paused]
+    for pool in QUEUES:
+        found += await _faults_of_pool(client, pool)
+    if any("is no work pool" in fault for fault in found):
+        return tuple(found)
     found += await _faults_of_slot(client, wiring.Settings.from_env().slot)
     found += await _faults_of_workers(client)
     found += await _faults_of_deployments(client)
@@ -154,6 +154,25 @@ async def faults_of(client: PrefectClient) -> tuple[str, ...]:
             "“Running” for ever. Run roadwear ops setup."
         )
     return tuple(found)
+
+
+async def _faults_of_pool(client: PrefectClient, name: str) -> list[str]:
+    try:
+        pool: WorkPool = await client.read_work_pool(name)
+    except ObjectNotFound:
+        return [f"There is no work pool {name}: run roadwear ops setup."]
+    found = []
+    if pool.is_paused:
+        found.append(f"The work pool {name} is paused: prefect work-pool resume {name}")
+    queues = {queue.name: queue for queue in await client.read_work_queues(work_pool_name=name)}
+    found += [
+        f"There is no queue {queue} in {name}: run roadwear ops setup."
+        for queue in QUEUES[name]
+        if queue not in queues
+    ]
+    return found + [
+        f"The queue {one.name} of {name} is paused." for one in queues.values() if one.is_paused
+    ]
 
 
 def _faults_of_settings(settings: Mapping[str, Any]) -> list[str]:
@@ -190,12 +209,37 @@ async def _faults_of_slot(client: PrefectClient, name: str) -> list[str]:
 
 
 async def _faults_of_workers(client: PrefectClient) -> list[str]:
-    workers = await client.read_workers_for_work_pool(POOL)
+    found = []
+    if not await _is_worked(client, POOL):
+        found.append(
+            f"No worker was heard from in the last 2 minutes: prefect worker start --pool {POOL}"
+        )
+    # Where there is no GPU nobody works in its pool, and nothing need be said of that.
+    if await _waits_for(client, GPU_POOL) and not await _is_worked(client, GPU_POOL):
+        found.append(
+            f"Runs wait for the work pool {GPU_POOL}, and no worker of it was heard from in the "
+            f"last 2 minutes: prefect worker start --pool {GPU_POOL}"
+        )
+    return found
+
+
+async def _is_worked(client: PrefectClient, pool: str) -> bool:
+    workers = await client.read_workers_for_work_pool(pool)
     since = datetime.now(UTC) - _WORKER_SILENT
-    alive = [one for one in workers if one.last_heartbeat_time and one.last_heartbeat_time > since]
-    if alive:
-        return []
-    return [f"No worker was heard from in the last 2 minutes: prefect worker start --pool {POOL}"]
+    return any(one.last_heartbeat_time and one.last_heartbeat_time > since for one in workers)
+
+
+async def _waits_for(client: PrefectClient, pool: str) -> bool:
+    waits = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+            {"before_": datetime.now(UTC)}
+        ),
+    )
+    of_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+    return bool(
+        await client.read_flow_runs(flow_run_filter=waits, work_pool_filter=of_pool, limit=1)
+    )
 
 
 async def _faults_of_deployments(client: PrefectClient) -> list[str]:

@@ -11,7 +11,17 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from pydantic import Field
 
-from flows.in_hand import begin, drop_late_nights, end_stuck, is_over, runs_in_hand
+from flows.in_hand import (
+    GPU_POOL,
+    POOL,
+    begin,
+    drop_late_nights,
+    end_stuck,
+    is_over,
+    is_worked,
+    runs_in_hand,
+    take_back,
+)
 from flows.telling import say, without_words
 from pipeline import wiring
 from pipeline.adapters.postgres.work import load_all_waiting
@@ -28,14 +38,16 @@ def process_night(
         Field(
             ge=1,
             le=1000,
-            description="So many drives at most are handed to the workers before they have begun.",
+            description="So many drives at most are handed to the workers of a pool before they "
+            "have begun.",
         ),
     ] = 4,
 ) -> dict[str, int]:
     """Begin the drives that wait, fairly between councils, and find those that were lost.
 
     Args:
-        places: So many drives at most wait in Prefect for a worker; the others wait in PostGIS.
+        places: So many drives at most wait in Prefect for a worker of the pool cpu, and so many
+            for one of the pool gpu, where there is one; the others wait in PostGIS.
 
     Returns:
         Counts: waiting, in_hand, stuck, lost, begun, for_a_person.
@@ -57,6 +69,9 @@ def hand_out(places: int) -> dict[str, int]:
         stuck = end_stuck(client, now)
         drop_late_nights(client, now)
         runs = runs_in_hand(client)
+        has_gpu = is_worked(client, GPU_POOL, now)
+        if not has_gpu and take_back(client, [run for run in runs if run.pool == GPU_POOL]):
+            runs = runs_in_hand(client)
         in_hand = {run.drive_id for run in runs}
         waiting = load_all_waiting(database, store)
         lost = [one for one in waiting if one.drive_id not in in_hand and is_lost(client, one)]
@@ -69,12 +84,14 @@ def hand_out(places: int) -> dict[str, int]:
         for one in waiting:
             load[one.owner_id] += round(cost_s(one)) if one.drive_id in in_hand else 0
         free = [one for one in waiting if is_free(one) and one.drive_id not in in_hand]
-        unbegun = sum(not run.is_begun for run in runs)
         # Where the disk is next to full, nothing is begun: it would be cut off, again and again.
-        places = 0 if wiring.room(settings) is Room.NO_WORK else max(0, places - unbegun)
-        chosen = queue_up(free, in_hand_s=load, places=places)
-        for one in chosen:
-            run, is_to_come = begin(client, one)
+        pools = () if wiring.room(settings) is Room.NO_WORK else (GPU_POOL, POOL)[not has_gpu :]
+        unbegun = Counter(run.pool for run in runs if not run.is_begun)
+        # What has waited longest goes to the quicker ones.
+        goes_to = [pool for pool in pools for _ in range(places - unbegun[pool])]
+        chosen = queue_up(free, in_hand_s=load, places=len(goes_to))
+        for one, pool in zip(chosen, goes_to, strict=False):
+            run, is_to_come = begin(client, one, pool)
             if not is_to_come:
                 say(settings, (one.owner_id, one.drive_id), WorkKind.LOST, run=run)
             log.info("drive %s is run %s", one.drive_id, run)

@@ -1,6 +1,9 @@
 """What a training starts from: weights, a plan, or what an earlier start of it left."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,26 @@ from models.ultralytics_.widening import widen
 from pipeline.domain.errors import InputError
 
 RESOLVED = "plan.json"
+_LOCK = ".at-work"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let one training at a time be at work in a folder; one that was killed holds it no more.
+
+    Raises:
+        InputError: Another is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as held:
+        try:
+            # Of the process alone: what prepares pictures for it may outlive it by seconds.
+            fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"another training is at work in {folder}; wait for it, or choose another folder"
+            ) from error
+        yield
 
 
 def keep_plan(resolved: dict[str, Any], folder: Path) -> None:

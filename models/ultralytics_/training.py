@@ -26,7 +26,13 @@ from models.plan import TrainingPlan
 from models.ultralytics_.known import KnownOnlyLoss, RegionKind
 from models.ultralytics_.pictures import Box, RoadDataset
 from models.ultralytics_.regions import regions_of
-from models.ultralytics_.starting import drop_unfinished, keep_plan, named_weights, start_of
+from models.ultralytics_.starting import (
+    alone_in,
+    drop_unfinished,
+    keep_plan,
+    named_weights,
+    start_of,
+)
 from models.ultralytics_.teaching import Taught, Teachers, blended
 from models.ultralytics_.validating import RoadValidator
 from pipeline.domain.errors import InputError
@@ -92,8 +98,20 @@ def train(
         The weights of the best epoch.
 
     Raises:
-        InputError: The folder holds another plan's run, or the start weights are not there.
+        InputError: The folder holds another plan's run, another training is at work there, or the
+            start weights are not there.
     """
+    with alone_in(folder):
+        return _train(plan, dataset, folder, machine, on_step)
+
+
+def _train(
+    plan: TrainingPlan,
+    dataset: BuiltDataset,
+    folder: Path,
+    machine: Machine,
+    on_step: Callable[[Step], None],
+) -> Path:
     resolved = asdict(plan) | {"dataset": dataset.name, "dataset_sha256": dataset.sha256}
     last = folder / "weights" / "last.pt"
     best = folder / "weights" / "best.pt"

@@ -172,7 +172,7 @@ def test_the_deployments_point_at_the_flows_that_are_checked() -> None:
         module, _, name = deployment["entrypoint"].rpartition(".")
         found = getattr(import_module(module), name)
         named.append(f"{found.name}/{deployment['name']}")
-        assert deployment["work_pool"]["work_queue_name"] in QUEUES
+        assert deployment["work_pool"]["work_queue_name"] in QUEUES[deployment["work_pool"]["name"]]
         assert deployment["work_pool"]["job_variables"]["env"] == {
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S)
         }
