@@ -170,6 +170,8 @@ write_settings() {
     settle "$etc/roadwear.env"
   fi
   [ -z "$name" ] || set_once ROADWEAR_SERVER "https://$name"
+  [ -z "$prefect" ] || set_once ROADWEAR_PREFECT_API http://127.0.0.1:4200/api
+  [ "$backups" = none ] || set_once ROADWEAR_BACKUP_MARK "$etc/backed-up"
   if [ -n "$footage" ]; then
     install -d -m 0750 -o roadwear -g roadwear "$footage"
     set_once ROADWEAR_FOOTAGE "$footage"

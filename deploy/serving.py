@@ -21,9 +21,10 @@ from pipeline.adapters.policy_toml import GENERAL, policy_files
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.opening import application_url
 from pipeline.adapters.postgres.receiving import all_organisations
+from pipeline.adapters.prefect_events import PrefectEvents
 from pipeline.adapters.second_factor import Sealer
 from pipeline.domain.errors import OutageError
-from pipeline.domain.ids import organisation_id
+from pipeline.domain.ids import BatchId, organisation_id
 from pipeline.domain.ports import Detector
 from pipeline.domain.receiving import Depot
 from pipeline.review import Rules, create_app
@@ -109,7 +110,7 @@ def web_app(settings: wiring.Settings, *, https_only: bool) -> Starlette:
             store=desk.store,
             address=settings.server or "",
         )
-    reader = BatchReader(receiving, mailing)
+    reader = BatchReader(receiving, mailing, on_read=_told(settings))
     alarm = None if mail is None else Alarm(desk.database, mail, desk.clock, settings.server or "")
     depositor = None if mail is None else Depositor(desk.database, mail, desk.clock)
     secret_key = wiring.secret_key(settings)
@@ -151,6 +152,7 @@ def measured(settings: wiring.Settings, app: ASGIApp) -> tuple[ASGIApp, Collecto
             store=footage.store_id,
             clock=wiring.clock(),
             folders={"home": settings.home, "footage": footage.root},
+            backup_mark=settings.backup_mark,
         )
     )
     return RequestTimes(app, registry), registry
@@ -214,6 +216,14 @@ async def _watch(desk: Desk, alarm: Alarm | None, depositor: Depositor | None) -
             except Exception:  # noqa: BLE001 - told loudly; the next one must be done all the same
                 _log.exception(otherwise)
         await sleep(_WATCH_EVERY_S)
+
+
+def _told(settings: wiring.Settings) -> Callable[[BatchId], None]:
+    """Return what is told of each batch that was read: Prefect, where it is said where it is."""
+    if not settings.prefect_api:
+        return lambda _: None
+    events = PrefectEvents(settings.prefect_api)
+    return lambda batch: events.footage_read(batch, wiring.clock().now())
 
 
 async def _depot_of(receiving: Receiving, desk: Desk, request: Request) -> Depot | None:

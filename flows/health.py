@@ -13,6 +13,7 @@ from flows.ops import faults_of
 from flows.retrying import RETRY_DELAYS_S, only_outages
 from flows.telling import ToldError, without_words
 from pipeline import wiring
+from pipeline.adapters.backups import backup_fault
 from pipeline.adapters.coverage_table import coverage_sums
 from pipeline.adapters.policy_toml import days_off_of
 from pipeline.adapters.postgres import roads, sections
@@ -140,6 +141,8 @@ def digest_of(owner: OrganisationId, settings: wiring.Settings, now: datetime) -
     matters = [*work.matters, *watched.matters]
     if room is not Room.ENOUGH:
         matters.append(f"Room on the disk. {room.words}.")
+    if fault := backup_fault(settings.backup_mark, now):
+        matters.append(fault)
     roads_found = _roads(owner, settings, now)
     return Digest(
         matters=(*matters, *roads_found.matters, *_learnt(owner, settings, now)),

@@ -23,11 +23,12 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType, WorkPool
-from prefect.events.actions import ChangeFlowRunState
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from flows.in_hand import GPU_POOL, POOL
 from pipeline import wiring
+from pipeline.adapters.prefect_events import FOOTAGE_READ
 from pipeline.domain.errors import OutageError
 
 # What is promised for the morning goes before what can wait; the clock itself before both.
@@ -45,6 +46,7 @@ HEARTBEAT_S = 30
 # Four heartbeats missed: a run that is silent for so long has lost its worker.
 SILENT = timedelta(seconds=4 * HEARTBEAT_S)
 SILENT_NAME = "roadwear: a run that fell silent has crashed"
+CAME_IN_NAME = "roadwear: footage that came in is begun"
 _LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
 # What a server and workers of ours are started with. Leases are kept on disk, so that a slot is
 # given back though the server was started anew; old runs are cleared away; nobody is told anything;
@@ -56,6 +58,11 @@ SETTINGS: Mapping[str, str] = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "2592000",
     "PREFECT_WORKER_QUERY_SECONDS": "2",
+}
+# What happens where an automation is not there.
+_WITHOUT = {
+    SILENT_NAME: "such runs would stay “Running” for ever",
+    CAME_IN_NAME: "it would wait for the clock, up to five minutes",
 }
 _DECLARED = Path(__file__).parents[1] / "deploy" / "prefect.yaml"
 _WORKER_SILENT = timedelta(minutes=2)
@@ -90,6 +97,26 @@ def silent_runs() -> AutomationCore:
     )
 
 
+def came_in(night: UUID) -> AutomationCore:
+    """Return the automation by which footage is begun as soon as it was read.
+
+    Args:
+        night: The deployment of process-night, which knows whose turn it is.
+    """
+    return AutomationCore(
+        name=CAME_IN_NAME,
+        description="The clock would begin it within five minutes.",
+        trigger=EventTrigger(
+            expect={FOOTAGE_READ}, posture=Posture.Reactive, threshold=1, within=timedelta(0)
+        ),
+        actions=[
+            RunDeployment(
+                source="selected", deployment_id=night, parameters=None, job_variables=None
+            )
+        ],
+    )
+
+
 async def set_up(
     client: PrefectClient, slots: Mapping[str, int] = MappingProxyType({})
 ) -> tuple[str, ...]:
@@ -103,20 +130,26 @@ async def set_up(
         OutageError: The deployments cannot be made.
     """
     done = [line for pool in QUEUES for line in await _make_pool(client, pool)]
-    wanted = silent_runs()
-    known = await client.read_automations_by_name(SILENT_NAME)
+    for name, limit in slots.items():
+        await client.upsert_global_concurrency_limit_by_name(name, limit)
+        done.append(f"slots of {name}: {limit}")
+    _deploy(str(client.api_url))
+    night = await client.read_deployment_by_name("process-night/process-night")
+    wanted = (silent_runs(), came_in(night.id))
+    done += [await _make_automation(client, one) for one in wanted]
+    return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
+
+
+async def _make_automation(client: PrefectClient, wanted: AutomationCore) -> str:
+    """Make an automation, or put right the one of its name; of several one is left."""
+    known = await client.read_automations_by_name(wanted.name)
     for one in known[1:]:
         await client.delete_automation(one.id)
     if known:
         await client.update_automation(known[0].id, wanted)
     else:
         await client.create_automation(wanted)
-    done.append("automation for silent runs " + ("put right" if known else "made"))
-    for name, limit in slots.items():
-        await client.upsert_global_concurrency_limit_by_name(name, limit)
-        done.append(f"slots of {name}: {limit}")
-    _deploy(str(client.api_url))
-    return (*done, *(f"deployment {name} made" for name in DEPLOYMENTS))
+    return f"automation “{wanted.name}” " + ("put right" if known else "made")
 
 
 async def _make_pool(client: PrefectClient, pool: str) -> list[str]:
@@ -147,12 +180,13 @@ async def faults_of(client: PrefectClient) -> tuple[str, ...]:
     found += await _faults_of_slot(client, wiring.Settings.from_env().slot)
     found += await _faults_of_workers(client)
     found += await _faults_of_deployments(client)
-    known = await client.read_automations_by_name(SILENT_NAME)
-    if len(known) != 1 or not known[0].enabled:
-        found.append(
-            "No automation, or more than one, ends runs that fell silent: they would stay "
-            "“Running” for ever. Run roadwear ops setup."
-        )
+    for name, without in _WITHOUT.items():
+        known = await client.read_automations_by_name(name)
+        if len(known) != 1 or not known[0].enabled:
+            found.append(
+                f"The automation “{name}” is not there once, or is switched off: {without}. Run "
+                "roadwear ops setup."
+            )
     return tuple(found)
 
 

@@ -93,6 +93,23 @@ class Settings(BaseSettings):
         description="Where operations find Prefect's own pages, http://host:4200; Operations links "
         "there. They have no sign-in and show all organisations: for an installation of one alone.",
     )
+    backup_mark: Path | None = Field(
+        default=None,
+        description="A file that is touched by each backup that is made: the digest and Prometheus "
+        "say where none was for 26 hours.",
+    )
+    prefect_api: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Prefect's server, http://host:4200/api: it is told of footage that came in, "
+        "which is then begun at once, and not within five minutes.",
+    )
+    traces: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Where flows send traces of what they do, http://host:4318/v1/traces: a "
+        "collector of OpenTelemetry (OTLP over HTTP).",
+    )
     worker_hour_cost: float | None = Field(
         default=None,
         ge=0,

@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.adapters.backups import backed_up_at
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.schema import newest_migration
 from pipeline.adapters.postgres.work import (
@@ -42,12 +43,14 @@ class WorkNumbers(Collector):
     Attributes:
         database: One that gives up soon: Prometheus waits ten seconds.
         folders: Whose disks are watched, by a word for each.
+        backup_mark: The file that each backup touches, if there is one.
     """
 
     database: Database
     store: StoreId
     clock: Clock
     folders: Mapping[str, Path]
+    backup_mark: Path | None = None
     _kept: list[Metric] = field(default_factory=list)
     _at: float = -_KEPT_S
     _lock: Lock = field(default_factory=Lock)
@@ -60,9 +63,21 @@ class WorkNumbers(Collector):
         """Return the numbers, of half a minute ago at most."""
         with self._lock:
             if time.monotonic() - self._at >= _KEPT_S:
-                self._kept = [*_rooms(self.folders), *self._asked()]
+                self._kept = [*_rooms(self.folders), *self._backup(), *self._asked()]
                 self._at = time.monotonic()
             return list(self._kept)
+
+    def _backup(self) -> list[Metric]:
+        if self.backup_mark is None:
+            return []
+        at = backed_up_at(self.backup_mark)
+        return [
+            GaugeMetricFamily(
+                "roadwear_backup_timestamp_seconds",
+                "When the last backup was made, seconds since 1970; 0 if none was.",
+                value=0 if at is None else at.timestamp(),
+            )
+        ]
 
     def _asked(self) -> list[Metric]:
         answers = GaugeMetricFamily(

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -18,13 +19,21 @@ _log = structlog.get_logger(__name__)
 class BatchReader:
     """Reads what waits; also what a killed server left."""
 
-    def __init__(self, receiving: Receiving, mailing: Mailing | None = None) -> None:
+    def __init__(
+        self,
+        receiving: Receiving,
+        mailing: Mailing | None = None,
+        *,
+        on_read: Callable[[BatchId], None] = lambda _: None,
+    ) -> None:
         """Read with what takes files in; nothing runs before `start`.
 
         Args:
             receiving: Takes files in.
             mailing: Tells of what was read, if mail is set up.
+            on_read: Told of each batch that was read.
         """
+        self._on_read = on_read
         self._receiving = receiving
         self._mailing = mailing
         self._wake = threading.Event()
@@ -78,6 +87,7 @@ class BatchReader:
     def _read(self, owner: OrganisationId, batch_id: BatchId) -> None:
         try:
             self._receiving.read(owner, batch_id)
+            self._on_read(batch_id)
         except (InputError, OutageError) as error:
             _log.warning("a batch could not be read", batch_id=str(batch_id), why=str(error))
         except Exception:  # noqa: BLE001 - told loudly; the batches behind it must not wait

@@ -1,0 +1,134 @@
+"""A detector is trained by a flow, goes on where it was cut off, and is judged; none is released."""
+
+import json
+import multiprocessing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ParameterTypeError
+from prefect.logging import disable_run_logger
+
+from flows.telling import ToldError
+from flows.train_candidate import Learning, gate, train_candidate
+from models import load_card
+from models.card import released_name
+from models.datasets import build_dataset, read_dataset_plan
+from models.gate import read_verdict
+from models.releasing import release
+from models.ultralytics_.starting import alone_in
+from pipeline.domain.errors import InputError
+
+SIDE, KINDS = 64, 6
+# What the vendors' programs warn of is theirs.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def learning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Learning:
+    """Have a plan of two epochs, and a built set of small pictures with every kind in them."""
+    monkeypatch.setenv("ROADWEAR_HOME", str(tmp_path))
+    here = Learning.here()
+    here.plan("tiny").parent.mkdir(parents=True)
+    here.plan("tiny").write_text(
+        f'name = "tiny"\ninput_px = {SIDE}\nepochs = 2\nbatch = 4\nclose_mosaic = 1\n'
+        'architecture = "yolo11n"\n'
+    )
+    root = tmp_path / "sources"
+    for split in ("train", "val"):
+        _pictures(root / split)
+    classes = json.dumps(load_card("").classes)
+    sources = "".join(
+        f'[[sources]]\nname = "{split}"\nform = "yolo"\nimages = "{split}/images"\n'
+        f'labels = "{split}/labels"\nsplit = "{split}"\nroad = "^([a-z]+)_"\n'
+        f'tune_roads = ["tune"]\nlicence = "none"\n'
+        for split in ("train", "val")
+    )
+    (root / "set.toml").write_text(
+        f'name = "tiny"\nclasses = {classes}\nnear_duplicate_bits = 0\n{sources}'
+    )
+    build_dataset(read_dataset_plan(root / "set.toml"), root, here.dataset("set"))
+    return here
+
+
+def _pictures(folder: Path) -> None:
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    first = len(folder.name) * 100
+    for number in range(12):
+        coarse = np.random.default_rng(first + number).integers(60, 200, (6, 6, 3), dtype=np.uint8)
+        pixels = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        cv2.ellipse(pixels, (32, 40), (14, 8), 0, 0, 360, (20, 20, 20), -1)
+        road = "tune" if folder.name == "train" and number < KINDS else "town"
+        cv2.imwrite(str(folder / "images" / f"{road}_{number}.png"), pixels)
+        label = f"{number % KINDS} 0.5 0.625 0.45 0.27\n"
+        (folder / "labels" / f"{road}_{number}.txt").write_text(label)
+
+
+def test_a_candidate_is_trained_made_and_judged_and_nobody_releases_it(
+    learning: Learning, client: SyncPrefectClient
+) -> None:
+    before = released_name()
+
+    with disable_run_logger():
+        found = train_candidate("tiny", "set")
+
+    card = load_card(str(learning.card("tiny")))
+    card.verify()
+    verdict = read_verdict(card)
+    # Two epochs of twelve pictures are no detector, and the gate says so.
+    assert (found["verdict"], verdict.passed) == ("not passed", False)
+    assert int(found["failed"]) == sum(not check.passed for check in verdict.checks) > 0
+    assert released_name() == before
+    with pytest.raises(InputError, match="did not pass the gate"):
+        release(card.path, by="Ada", why="a try", at=datetime.now(UTC))
+    found_there = client.request("POST", "/artifacts/filter", json={}).json()
+    shown = {one["key"]: one for one in found_there}
+    assert [row["verdict"] for row in json.loads(shown["gate-tiny"]["data"])] == [
+        "passed" if check.passed else "FAILED" for check in verdict.checks
+    ]
+    assert sum(row["shipped"] for row in json.loads(shown["forms-tiny"]["data"])) == 1
+
+    # Asked for again, what is done is not done again.
+    made = card.path.stat().st_mtime_ns
+    with disable_run_logger():
+        assert train_candidate("tiny", "set", judged=False) == {"form": "as before"}
+    assert card.path.stat().st_mtime_ns == made
+    assert not list(learning.candidate("tiny").parent.glob(".*.part"))
+
+
+def test_two_trainings_are_never_at_work_in_one_folder(learning: Learning) -> None:
+    with alone_in(learning.run("tiny")), disable_run_logger():
+        # Locks of one process do not exclude each other: the second is asked for by another.
+        with multiprocessing.get_context("spawn").Pool(1) as other:
+            said = other.apply(_is_alone, (str(learning.run("tiny")),))
+    assert "another training is at work" in said
+    with alone_in(learning.run("tiny")):
+        pass
+
+
+def _is_alone(folder: str) -> str:
+    try:
+        with alone_in(Path(folder)):
+            return ""
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "A plan"])
+def test_what_is_no_name_is_refused_before_anything_is_read(name: str) -> None:
+    with pytest.raises(ParameterTypeError):
+        gate(name, "set")
+
+
+def test_what_is_not_there_is_no_training(
+    learning: Learning, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with disable_run_logger(), pytest.raises(ToldError) as told:
+        train_candidate("absent", "set")
+    assert "absent.toml" in told.value.sentence + capsys.readouterr().out
+    assert "absent" not in str(told.value)
+    assert not learning.run("absent").exists()
