@@ -1,7 +1,9 @@
 """What waits is handed out, once; what was lost is found; what needs a person is left to them."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -12,14 +14,24 @@ from prefect.events import emit_event
 from prefect.logging import disable_run_logger
 from prefect.states import Crashed, Pending, Running
 
-from flows.in_hand import DRIVE_FLOW, TAG, end_stuck, has_heartbeat, runs_in_hand
-from flows.ops import SILENT_NAME, faults_of, set_up
+from flows.in_hand import (
+    DRIVE_FLOW,
+    GPU_POOL,
+    POOL,
+    TAG,
+    end_stuck,
+    has_heartbeat,
+    is_worked,
+    runs_in_hand,
+)
+from flows.ops import CAME_IN_NAME, SILENT_NAME, faults_of, set_up
 from flows.process_night import process_night
 from flows.telling import say
 from pipeline import wiring
 from pipeline.adapters.postgres.database import Database
 from pipeline.adapters.postgres.work import load_work
-from pipeline.domain.ids import DriveId, OrganisationId
+from pipeline.adapters.prefect_events import FOOTAGE_READ, PrefectEvents
+from pipeline.domain.ids import BatchId, DriveId, OrganisationId
 from pipeline.domain.work import WorkKind
 
 NOTHING = dict.fromkeys(("waiting", "in_hand", "stuck", "lost", "begun", "for_a_person"), 0)
@@ -161,15 +173,72 @@ def test_what_was_refused_is_left_to_a_person(
     assert runs_in_hand(client) == ()
 
 
+@pytest.fixture
+def gpu(client: SyncPrefectClient) -> Iterator[None]:
+    """Have a worker of the pool gpu, who asks for drives."""
+    client.request(
+        "POST", "/work_pools/{name}/get_scheduled_flow_runs", path_params={"name": GPU_POOL},
+        json={"work_queue_names": ["drives"]},
+    )  # fmt: skip
+    yield
+    client.request(
+        "PATCH", "/work_pools/{work_pool_name}/queues/{name}",
+        path_params={"work_pool_name": GPU_POOL, "name": "drives"},
+        json={"last_polled": datetime(2026, 1, 1, tzinfo=UTC).isoformat()},
+    )  # fmt: skip
+    assert not is_worked(client, GPU_POOL, datetime.now(UTC))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_drives_go_to_a_gpu_first_and_are_taken_back_when_it_is_gone(
+    client: SyncPrefectClient,
+    drive: tuple[OrganisationId, DriveId],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert night()["begun"] == 1
+    [run] = runs_in_hand(client)
+    assert (run.drive_id, run.pool, run.is_begun) == (drive[1], GPU_POOL, False)
+    assert night()["begun"] == 0
+
+    monkeypatch.setattr("flows.in_hand._NOT_ASKED", timedelta(0))
+    found = night()
+    assert (found["begun"], found["lost"]) == (1, 0)
+    [again] = runs_in_hand(client)
+    assert (again.drive_id, again.pool) == (drive[1], POOL)
+    assert night()["begun"] == 0
+
+
+def test_footage_that_was_read_is_told_to_prefect(client: SyncPrefectClient) -> None:
+    batch = BatchId(uuid4())
+    PrefectEvents(str(client.api_url)).footage_read(batch, datetime.now(UTC))
+
+    wanted = {
+        "event": {"name": [FOOTAGE_READ]},
+        "resource": {"id": [f"roadwear.batch.{batch}"]},
+    }
+    for _ in range(100):  # events are kept a little later
+        told = client.request("POST", "/events/filter", json={"filter": wanted}).json()["events"]
+        if told:
+            break
+        time.sleep(0.1)
+    assert [one["event"] for one in told] == [FOOTAGE_READ]
+
+
+def test_a_server_that_does_not_answer_stops_no_reading() -> None:
+    PrefectEvents("http://127.0.0.1:9/api").footage_read(BatchId(uuid4()), datetime.now(UTC))
+
+
+@pytest.mark.usefixtures("client")
 def test_set_up_again_changes_nothing_and_what_is_wrong_is_said() -> None:
     async def ask() -> tuple[list[int], tuple[str, ...]]:
         async with get_client() as client:
             await set_up(client)
-            counts = [len(await client.read_automations_by_name(SILENT_NAME))]
+            names = (SILENT_NAME, CAME_IN_NAME)
+            counts = [len(await client.read_automations_by_name(name)) for name in names]
             return counts, await faults_of(client)
 
     counts, faults = anyio.run(ask)
-    assert counts == [1]
+    assert counts == [1, 1]
     # A server for tests, without a scheduler, and no worker: just these are wrong.
     assert [fault.partition(":")[0].partition(", so")[0] for fault in faults] == [
         "The server keeps leases in its memory",
@@ -197,6 +266,20 @@ def test_a_deployment_that_is_gone_or_paused_is_said() -> None:
     words = " ".join(anyio.run(ask))
     assert "process-drive/process-drive is not deployed" in words
     assert "process-night/process-night is paused" in words
+
+
+def test_an_automation_that_is_gone_is_said_with_what_follows() -> None:
+    async def ask() -> tuple[str, ...]:
+        async with get_client() as client:
+            [known] = await client.read_automations_by_name(CAME_IN_NAME)
+            await client.delete_automation(known.id)
+            found = await faults_of(client)
+            await set_up(client)
+            return found
+
+    [said] = [fault for fault in anyio.run(ask) if "automation" in fault]
+    assert CAME_IN_NAME in said
+    assert "five minutes" in said
 
 
 async def _pause_night(client: PrefectClient) -> None:
