@@ -25,8 +25,8 @@ from deploy.bench_house import House
 from deploy.bench_intake import free_port
 from deploy.doors import progress, say
 from deploy.processing import store_of
-from flows.in_hand import POOL
-from flows.ops import DEPLOYMENTS, SETTINGS, faults_of, set_up
+from flows.in_hand import NIGHT_FLOW, POOL
+from flows.ops import SETTINGS, faults_of, set_up
 from pipeline.adapters.grid_ostn15 import Ostn15Grid
 from pipeline.adapters.postgres.work import load_all_waiting
 from pipeline.domain.errors import OutageError
@@ -292,6 +292,6 @@ def asked(what: Callable[[PrefectClient], object]) -> tuple[str, ...]:
 
 async def ask_for_a_night(client: PrefectClient) -> tuple[str, ...]:
     """Have the clock look at once at what waits."""
-    deployment = await client.read_deployment_by_name(DEPLOYMENTS[1])
+    deployment = await client.read_deployment_by_name(f"{NIGHT_FLOW}/{NIGHT_FLOW}")
     await client.create_flow_run_from_deployment(deployment.id)
     return ()
