@@ -5,10 +5,12 @@ twice; Prefect distributes, retries outages, and shows. Parameters, results and 
 """
 
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_link_artifact
 from prefect.runtime import flow_run
 
 from flows.loading import detector_of, prepared_drive
@@ -192,7 +194,23 @@ def _down_the_line(
     for authority in authorities_on(prepared):
         total.update(place_on_roads_task(organisation_id, drive_id, authority))
         total.update(gather_task(authority, drive_id))
+    _link(drive_id, settings)
     return {"pieces": len(pieces), **total}
+
+
+def _link(drive_id: DriveId, settings: wiring.Settings) -> None:
+    """Lead whoever watches Prefect to the page of the drive, which asks for a sign-in.
+
+    The drive is done: that a link cannot be kept is no failure of it.
+    """
+    if not settings.server:
+        return
+    with suppress(Exception):
+        create_link_artifact(
+            link=f"{settings.server.rstrip('/')}/passes/{drive_id}",
+            key=f"drive-{drive_id}",
+            description="What this drive looked at and saw, in Roadwear's own pages.",
+        )
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect import flow, task
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging import disable_run_logger
 
 from deploy.commands_roads import load
@@ -44,8 +44,13 @@ def settings(
 
 
 def test_a_received_drive_becomes_a_queue_and_twice_is_once(
-    settings: wiring.Settings, street_footage: Path, tmp_path: Path
+    settings: wiring.Settings,
+    street_footage: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    client: SyncPrefectClient,
 ) -> None:
+    monkeypatch.setenv("ROADWEAR_SERVER", "https://roadwear.example/")
     batch = receive(
         [street_footage / "clip.mp4"],
         owner="depot",
@@ -63,6 +68,10 @@ def test_a_received_drive_becomes_a_queue_and_twice_is_once(
         first = process_drive(organisation_id("depot"), batch.received.drive.drive_id)
         again = process_drive(organisation_id("depot"), batch.received.drive.drive_id)
 
+    drive = batch.received.drive.drive_id
+    kept = client.request("POST", "/artifacts/filter", json={}).json()
+    [link] = {one["data"] for one in kept if one["key"] == f"drive-{drive}"}
+    assert f"(https://roadwear.example/passes/{drive})" in link
     assert first["pieces"] == 1
     assert first["looked"] > 10
     assert first["new"] >= 1
