@@ -10,10 +10,10 @@ LATEST = timedelta(hours=26)
 
 
 def backed_up_at(mark: Path) -> datetime | None:
-    """Return when the last backup was made; None if none was."""
+    """Return when the last backup was made; None if none can be seen."""
     try:
         return datetime.fromtimestamp(mark.stat().st_mtime, UTC)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
@@ -29,5 +29,5 @@ def backup_fault(mark: Path | None, now: datetime) -> str:
     at = backed_up_at(mark)
     if at is not None and now - at <= LATEST:
         return ""
-    last = "No backup was ever made" if at is None else f"The last backup is of {by_when(at, now)}"
+    last = "No backup can be seen" if at is None else f"The last backup is of {by_when(at, now)}"
     return f"{last}: look at roadwear-backup (journalctl -u roadwear-backup)."

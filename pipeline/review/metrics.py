@@ -74,7 +74,7 @@ class WorkNumbers(Collector):
         return [
             GaugeMetricFamily(
                 "roadwear_backup_timestamp_seconds",
-                "When the last backup was made, seconds since 1970; 0 if none was.",
+                "When the last backup was made, seconds since 1970; 0 if none can be seen.",
                 value=0 if at is None else at.timestamp(),
             )
         ]

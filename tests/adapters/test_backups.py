@@ -26,8 +26,10 @@ def test_an_older_one_is_told_with_its_instant(tmp_path: Path) -> None:
     assert "roadwear-backup" in said
 
 
-def test_where_one_is_expected_and_none_was_ever_made_that_is_told(tmp_path: Path) -> None:
-    assert backup_fault(tmp_path / "mark", NOW).startswith("No backup was ever made")
+def test_where_one_is_expected_and_none_can_be_seen_that_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert backup_fault(tmp_path / "file" / "mark", NOW).startswith("No backup can be seen")
+    assert backup_fault(tmp_path / "mark", NOW).startswith("No backup can be seen")
 
 
 def test_where_nobody_said_how_backups_are_seen_nothing_is_told() -> None:
