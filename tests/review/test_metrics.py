@@ -1,6 +1,7 @@
 """Numbers for Prometheus, with no names; is a server ready; what stops when the disk fills."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -96,9 +97,26 @@ def closed() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_dashboard_and_the_rules_ask_for_nothing_that_is_not_told(
-    settings: wiring.Settings,
+def test_when_the_last_backup_was_made_is_told_where_that_can_be_seen(
+    settings: wiring.Settings, tmp_path: Path
 ) -> None:
+    mark = tmp_path / "backed-up"
+    watching = settings.model_copy(update={"backup_mark": mark})
+    app = web_app(settings, https_only=False)
+    _, registry = measured(watching, app)
+    assert numbers(told(registry))[("roadwear_backup_timestamp_seconds",)] == 0
+    mark.touch()
+    os.utime(mark, (1_700_000_000, 1_700_000_000))
+    _, registry = measured(watching, app)
+    assert numbers(told(registry))[("roadwear_backup_timestamp_seconds",)] == 1_700_000_000
+    _, registry = measured(settings, app)
+    assert ("roadwear_backup_timestamp_seconds",) not in numbers(told(registry))
+
+
+def test_the_dashboard_and_the_rules_ask_for_nothing_that_is_not_told(
+    settings: wiring.Settings, tmp_path: Path
+) -> None:
+    settings = settings.model_copy(update={"backup_mark": tmp_path / "backed-up"})
     app, registry = measured(settings, web_app(settings, https_only=False))
     with TestClient(app) as client:
         client.get("/health")
